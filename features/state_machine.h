@@ -1,0 +1,71 @@
+// How the fold's parts are checkpointed, and what the pipeline folds into. Interfaces only.
+//
+// A checkpoint is incremental and never stops the fold for long. begin_checkpoint() freezes the set of records that
+// changed since the last one; checkpoint_step() then writes some of them at a time, between two polls. A frozen record
+// that is about to change before its turn is written first (save before write). So what reaches the writer is the state
+// as of begin_checkpoint(), exactly, and the caller puts it into one atomic write together with the log offsets of that
+// moment (streaming/checkpoint.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "features/interaction.h"
+
+namespace shanhuo {
+
+// Key-value records of a checkpoint. Keys start with two letters that belong to one part:
+//   vp viewer profiles   fr frequency   it item counters   ex exposure rollups   dd deduplication   pg program totals
+//   in interner          ci cc cb catalogue   lg ledger     pr prices             cl calibration
+class StateWriter {
+ public:
+  virtual ~StateWriter() = default;
+  virtual void put(std::string_view key, std::string_view value) = 0;
+  virtual void erase(std::string_view key) = 0;
+};
+
+class StateReader {
+ public:
+  using Visit = std::function<Status(std::string_view key, std::string_view value)>;
+  virtual ~StateReader() = default;
+  // Calls `visit` for every record whose key starts with `prefix`, in key order; stops at its first error.
+  virtual Status scan(std::string_view prefix, const Visit& visit) const = 0;
+  // Same, from key `from` (inclusive) to key `to` (exclusive).
+  virtual Status scan_range(std::string_view from, std::string_view to, const Visit& visit) const = 0;
+};
+
+// All three calls come from the fold's thread.
+class Checkpointed {
+ public:
+  virtual ~Checkpointed() = default;
+  // Freezes what is dirty. `writer` stays valid until checkpoint_step() has returned true.
+  virtual void begin_checkpoint(StateWriter& writer) = 0;
+  // Writes up to about `records_max` frozen records; true when none is left.
+  virtual bool checkpoint_step(size_t records_max) = 0;
+  // Requires: a fresh object.
+  virtual Status restore(const StateReader& reader) = 0;
+};
+
+// Where in which log a record stands, and the times the fold may know.
+struct FoldContext {
+  uint32_t partition = 0;
+  int64_t offset = 0;
+  Millis accepted_at;  // stamped by the log
+  Millis watermark;    // largest ts of the partition up to and including this record
+  bool late = false;   // ts below watermark - 24 h: only the ledger may change
+};
+
+// Empty: applied. Otherwise the reason of a dead letter, a string literal.
+using DeadReason = std::string_view;
+
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+  [[nodiscard]] virtual DeadReason apply(const Interaction& event, const FoldContext& context) = 0;
+  virtual void forget(std::string_view user_id) = 0;
+};
+
+}  // namespace shanhuo

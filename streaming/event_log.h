@@ -1,0 +1,72 @@
+// What a log promises. Records of a (topic, partition) are ordered by offset 0, 1, 2, ... without holes; what an append
+// has acknowledged survives kill -9 and power loss; a poll gives records in offset order, each at least once after a
+// seek. Implementations: embedded_log.h (RocksDB, one process), and Kafka in a later issue. Thread-safe unless said.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace shanhuo {
+
+enum class Topic : uint8_t { kItems, kInteractions, kDecisions, kDeadLetters };
+inline constexpr int kTopics = 4;
+std::string_view topic_name(Topic topic);  // "shanhuo.items", ...
+
+// How a value is encoded; rides with the record (Kafka: header content-type, absent = JSON).
+enum class ContentType : uint8_t { kJson, kProtobuf, kForget };
+
+// A record to append. `value` and `key` are copied before append() returns.
+struct AppendRecord {
+  std::string_view key;  // user_id or item_id
+  std::string_view value;
+  ContentType content = ContentType::kProtobuf;
+};
+
+// A record read. Views are valid until the next poll() of the same reader.
+struct LogRecord {
+  uint32_t partition = 0;
+  int64_t offset = 0;
+  Millis accepted_at;  // stamped by the log on append, non-decreasing within a partition
+  ContentType content = ContentType::kProtobuf;
+  std::string_view key;
+  std::string_view value;
+};
+
+struct LogPosition {
+  uint32_t partition = 0;
+  int64_t next_offset = 0;  // of the record that comes next
+};
+
+// Reads one topic from given positions. One thread uses a reader at a time.
+class LogReader {
+ public:
+  virtual ~LogReader() = default;
+  // Appends up to `records_max` records to the cleared `out`; waits up to `timeout_ms` for the first. kCorrupt when
+  // bytes on disk do not hold, kNotFound when the position was dropped by retention (a gap).
+  virtual Status poll(size_t records_max, int timeout_ms, std::vector<LogRecord>& out) = 0;
+};
+
+class EventLog {
+ public:
+  // Called exactly once, on a thread of the log, after the records are durable (first offset given) or were refused.
+  using Done = std::function<void(Result<int64_t> first_offset)>;
+
+  virtual ~EventLog() = default;
+  // All or nothing. Never blocks for the disk: the caller learns of durability through `done`. Refuses with
+  // kUnavailable when the bounded queue of unwritten bytes is full.
+  virtual void append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records, Done done) = 0;
+  virtual Result<std::unique_ptr<LogReader>> read(Topic topic, const std::vector<LogPosition>& from) = 0;
+  // Next offset to be written (end of the log) of a partition.
+  virtual int64_t end_offset(Topic topic, uint32_t partition) const = 0;
+  // Records below these positions are no longer needed by a checkpoint; retention may drop them.
+  virtual void release(Topic topic, const std::vector<LogPosition>& below) = 0;
+};
+
+}  // namespace shanhuo
