@@ -1,0 +1,107 @@
+// Who may do what (contract 2.10). Bearer tokens of 256 random bits; the engine keeps their SHA-256
+// alone, in a file the operator edits:
+//
+//   line    = digest SP role [":" creator_id] [SP name]      one token
+//   digest  = 64 hex digits, SHA-256 of the token's text
+//   role    = "feed" | "ingest" | "creator" | "operator" | "admin"    creator alone takes an id
+//   name    = the caller, for logs and idempotence; else the digest's first 8 digits
+//   "#" starts a comment after a blank or at the start; empty lines are skipped
+//
+// Without a token file everybody is admin, which is safe only on loopback: check_listen() refuses
+// other addresses, and check_request() refuses pages of other sites that reach us through a browser
+// (unknown Host, foreign Origin, form content types).
+//
+// Thread-safe; a reload replaces the table whole and a bad file keeps the last good one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "serving/http.h"
+
+namespace shanhuo {
+
+enum class Role : uint8_t { kNobody, kFeed, kIngest, kCreator, kOperator, kAdmin };
+
+// What a route asks for.
+enum class RouteClass : uint8_t {
+  kOpen,      // healthz, readyz, version, openapi.json, pages, api/features
+  kFeed,      // rank, assign
+  kIngest,    // items, creators, events
+  kExposure,  // creators/{id}/exposure; a creator sees its own alone: may_see_creator()
+  kOperate,   // programs, experiments, parameters, blocks, impact, ledger, causes, stats, metrics
+  kAdmin,     // users, and whatever is not named above
+};
+
+bool may(Role role, RouteClass route);
+std::string_view role_name(Role role);
+
+struct Principal {
+  Role role = Role::kNobody;
+  std::string creator_id;  // of Role::kCreator
+  std::string caller;      // name of the token; "local" without a token file, "" for nobody
+};
+
+// False means 404: a creator never learns which other ids exist.
+bool may_see_creator(const Principal& principal, std::string_view creator_id);
+
+struct AccessOptions {
+  std::string token_file;  // empty: no tokens, loopback alone
+  std::string listen_host = "127.0.0.1";
+  std::vector<std::string> hosts;  // further names that `Host` may carry, without a port
+  size_t tokens_max = 1000;        // each request compares with all of them, 30 ns each
+};
+
+class Access {
+ public:
+  // Reads the token file when there is one. kInvalid with file:line: what, for a bad line, a
+  // duplicate digest or too many; kIo when it cannot be read.
+  static Result<std::unique_ptr<Access>> open(AccessOptions options);
+  ~Access();
+
+  // kInvalid when there is no token file and the listen address is not loopback.
+  Status check_listen() const;
+
+  // The rules that hold before any token is looked at; nullopt lets the request pass, otherwise
+  // the answer: 403 for Host and Origin (without a token file), 415 for the content type of a
+  // POST, PUT or PATCH with a body, and of any POST without a token file.
+  std::optional<HttpResponse> check_request(const HttpRequest& request) const;
+
+  // The caller behind an `Authorization` header. With a token file: no header is Role::kNobody
+  // (open routes need none), a header that names no known token is nullopt, which is 401.
+  std::optional<Principal> authenticate(std::string_view authorization) const;
+
+  // Both steps for one route: nullopt and `principal` set, or the answer (401 with
+  // www-authenticate, 403, or what check_request says).
+  std::optional<HttpResponse> admit(const HttpRequest& request, RouteClass route,
+                                    Principal& principal) const;
+
+  // Reads the file again if it changed (call about once a second). True when a new table is live;
+  // on an error the last good one stays.
+  Result<bool> reload_if_changed();
+
+  // A sentence when the file can be read by others than its owner; empty otherwise.
+  std::string permission_warning() const;
+
+ private:
+  struct Impl;
+  explicit Access(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct NewToken {
+  std::string token;  // 43 characters of base64url; shown once, stored nowhere
+  std::string line;   // for the token file, without a newline
+};
+
+// kInvalid for an unknown role, a creator without an id (or another role with one), or a name
+// with blanks or '#'.
+Result<NewToken> make_token(std::string_view role, std::string_view creator_id,
+                            std::string_view name);
+
+}  // namespace shanhuo

@@ -1,0 +1,133 @@
+// Everything the engine counts about itself (contract 2.9). Hot-path members are relaxed atomics of
+// our own: an increment is one instruction, no lock, no allocation. render() reads them when
+// Prometheus asks; counts read there are each exact, though not all of one instant.
+//
+// Labels are bounded: a CounterFamily keeps the first `series_max` label sets and counts the rest
+// under "other". Thread-safe throughout.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shanhuo {
+
+class Counter {
+ public:
+  void add(uint64_t n = 1) { count_.fetch_add(n, std::memory_order_relaxed); }
+  uint64_t value() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> count_{0};
+};
+
+class Gauge {
+ public:
+  void set(double value) { value_.store(value, std::memory_order_relaxed); }
+  double value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<double> value_{0};
+};
+
+// Cumulative buckets of seconds. observe() finds its bucket by binary search over at most 24
+// bounds.
+class Histogram {
+ public:
+  static constexpr size_t kBoundsMax = 24;
+  // Requires: at most kBoundsMax ascending bounds that outlive the histogram.
+  explicit Histogram(std::span<const double> upper_bounds_s);
+  void observe_ns(int64_t ns);
+  void observe_s(double seconds) { observe_ns(static_cast<int64_t>(seconds * 1e9)); }
+
+  std::span<const double> bounds_s() const { return bounds_s_; }
+  uint64_t bucket(size_t i) const { return buckets_[i].load(std::memory_order_relaxed); }
+  double sum_s() const { return 1e-9 * static_cast<double>(sum_ns_.load()); }
+  uint64_t count() const;
+  // Upper bound, in seconds, of the bucket that holds the q-quantile (0..1); 0 when empty.
+  double quantile_s(double q) const;
+
+ private:
+  std::span<const double> bounds_s_;
+  std::array<int64_t, kBoundsMax> bounds_ns_{};
+  std::array<std::atomic<uint64_t>, kBoundsMax + 1> buckets_{};  // not cumulative; last is +Inf
+  std::atomic<int64_t> sum_ns_{0};
+};
+
+// Counters told apart by one or two labels. at() takes a shared lock and looks up; hot callers keep
+// the reference, which lives as long as the family.
+class CounterFamily {
+ public:
+  CounterFamily(std::vector<std::string> label_names, size_t series_max);
+  // Requires: as many values as label names.
+  Counter& at(const std::vector<std::string_view>& label_values);
+  Counter& at(std::string_view value) { return at(std::vector<std::string_view>{value}); }
+
+  struct Series {
+    std::vector<std::string> label_values;
+    uint64_t count;
+  };
+  std::vector<Series> read() const;  // in label order
+  const std::vector<std::string>& label_names() const { return label_names_; }
+
+ private:
+  const std::vector<std::string> label_names_;
+  const size_t series_max_;
+  mutable std::shared_mutex mutex_;
+  std::map<std::vector<std::string>, std::unique_ptr<Counter>, std::less<>> series_;  // by mutex_
+};
+
+// One program at scrape time, from whoever owns programs.
+struct ProgramMetric {
+  std::string program;
+  uint64_t delivered = 0;
+  double price = 0;
+};
+
+class Metrics {
+ public:
+  static constexpr size_t kProgramsMax = 2000;  // shown at a scrape
+
+  Metrics();
+
+  // Ends of an event's life; each accepted one ends in exactly one of the last four.
+  Counter events_accepted, events_rejected;
+  Counter events_applied, events_duplicate, events_late, events_dead;
+  CounterFamily event_unknown_fields{{"field"}, 100};  // skipped, by name
+  CounterFamily dead_letters{{"reason"}, 100};
+  Counter token_expired;
+
+  Histogram rank_latency;  // receipt of the request to the answer's bytes
+  Histogram freshness;     // event durable to visible to ranking
+  Counter rank_requests, rank_errors;
+  CounterFamily degraded{{"stage"}, 50};
+  CounterFamily experiment_exposures{{"experiment", "variation"}, 2000};
+  Counter boosts_inserted;  // slots of rank answers
+  Gauge user_loss_ratio;
+  Counter decisions_lost;
+
+  Gauge stream_lag_records;
+  CounterFamily http_requests{{"route", "status"}, 500};
+
+  // Read at each render(); set before serving starts. They must be quick and thread-safe.
+  std::function<std::vector<ProgramMetric>()> read_programs;
+  std::function<uint64_t()> read_shed;         // HttpServerStats::shed
+  std::function<uint64_t()> read_connections;  // HttpServerStats::connections
+  std::function<uint64_t()> read_inflight;     // HttpServerStats::inflight
+
+  // The Prometheus text exposition, content type kMetricsContentType.
+  std::string render() const;
+};
+
+inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+}  // namespace shanhuo
