@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct ProgramPrice {
 struct PriceTable {
   uint64_t version = 0;
   double viewer_price = 0;             // nu: price of viewers' loss, >= 0
+  double user_loss_budget = 0;         // eps that nu belongs to; an arm with another eps scales nu
   std::vector<ProgramPrice> programs;  // same order and length as the ProgramSet it was made for
   std::string programs_version;        // ProgramSet::version it was made for
 };

@@ -15,6 +15,7 @@
 #include "features/catalogue.h"
 #include "features/interaction.h"
 #include "features/viewer.h"
+#include "ranking/cause.h"
 #include "ranking/prices.h"
 #include "ranking/program.h"
 
@@ -51,17 +52,27 @@ struct SlateItem {
   double p_viewable = 0;     // P(viewable | position), the expectation reserved
   double propensity = 1;     // probability with which the policy shows it here
   std::vector<int> programs;  // indices into the ProgramSet, best first; at most kProgramsPerItemMax
+  double p_click = 0;         // of boosted and retrieved items; the expectation of click goals
+  Millis hold;                // rooms: what is left of hold_ms; 0: none
   std::string_view reason_code;  // literal; empty unless asked
   std::string reason_text;
 };
 
-// Why a boost was not there, counted per request for the status page (contract 2.5's causes).
+// Why a program that items of this page's retrieval belong to is not on the page.
+struct MissedProgram {
+  int program = 0;  // index into the ProgramSet
+  Cause cause = Cause::kNone;
+};
+
 struct Slate {
   std::vector<SlateItem> items;       // position = index
   std::vector<std::string_view> degraded;  // stage names, literals
   double organic_value_fen = 0;       // value of the organic page
   double loss_fen = 0;                // organic value minus value of this page to the viewer (>= 0 as estimated)
   uint64_t price_version = 0;
+  std::vector<MissedProgram> missed;  // ascending by program
+  bool explored = false;              // a draw decided, not the best pair
+  bool exact = true;                  // false: the search stopped at search_nodes_max
 };
 
 }  // namespace shanhuo

@@ -1,0 +1,43 @@
+// What retrieval gives to scoring, and scoring to the allocation.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "features/viewer.h"
+#include "ranking/request.h"
+#include "ranking/world.h"
+
+namespace shanhuo {
+
+// Finds boostable items for a viewer. Thread-safe. Deterministic: the same arguments give the same
+// items in the same order. May return items that are not eligible (they are checked again) but no
+// item twice.
+class Retriever {
+ public:
+  virtual ~Retriever() = default;
+  // Clears `out` and fills it with at most `k` indices of world.boostable(). With
+  // request.personalized false, `viewer` is empty and must not be looked up elsewhere.
+  virtual void retrieve(const RankRequest& request, const ViewerState& viewer, const World& world,
+                        size_t k, std::vector<ItemIndex>& out) = 0;
+};
+
+// Smoothed-rate inputs of items; lock-free and thread-safe. Unknown indices give zeros.
+class ItemRatesReader {
+ public:
+  virtual ~ItemRatesReader() = default;
+  virtual ItemRates rates(ItemIndex index) const = 0;
+};
+
+// One retrieved item that is eligible for at least one program.
+struct BoostCandidate {
+  ItemIndex item = kNoItem;
+  int organic_rank = -1;  // where it already stands in the organic list; -1: nowhere
+  float similarity = 0;   // cosine with the viewer, -1..1; 0 without a profile
+  double p_click = 0;     // for this viewer
+  double value_fen = 0;   // p_click * value_per_click_fen
+  int program_count = 0;
+  std::array<ProgramIndex, kProgramsPerItemMax> programs{};  // eligible ones, best first
+};
+
+}  // namespace shanhuo

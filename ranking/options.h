@@ -1,0 +1,52 @@
+// Every number of the read walk that an operator or an experiment may set, with unit and bounds.
+// Plain data; configs/ fills it and checks the bounds, ranking only reads it. An experiment's arm is
+// another RankingOptions, so two arms run in one process.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "features/item.h"
+
+namespace shanhuo {
+
+// How much a position is worth to the viewer: d_p of allocation.md.
+enum class DiscountKind : uint8_t {
+  kExamination,  // P(viewable | p), the same curve that deliveries are counted with
+  kDcg,          // 1 / log2(2 + p)
+};
+
+struct RankingOptions {
+  // --- value, in fen ---
+  double value_per_click_fen = 5.0;  // what a click is worth to the viewer; > 0, <= 100,000
+  // P(click) of an item before anyone saw it, by kind (farm_good, scenic_video, live_room, video,
+  // article, cause, notice); each 0..1.
+  std::array<double, kItemKinds> prior_click = {0.04, 0.06, 0.05, 0.05, 0.04, 0.03, 0.02};
+  double prior_impressions = 50;  // strength of that prior, in impressions; > 0
+  // Lift of P(click) for this viewer: odds x exp(clamp(slope * cosine + affinities, -lift, lift)).
+  double similarity_slope = 2.0;   // per unit of cosine; 0..10
+  double category_slope = 0.5;     // for a category of the viewer's, per unit of its share; 0..10
+  double county_slope = 0.3;       // same for the county
+  double creator_slope = 0.5;      // same for the creator
+  double lift_log_odds_max = 2.5;  // bound of the sum; 0..10
+  double short_term_weight = 0.5;  // of the short half-life's vector in the cosine; 0..1
+  // --- positions ---
+  DiscountKind discount = DiscountKind::kExamination;
+  double viewable_first = 0.9;   // P(viewable | position 0); 0..1
+  double viewable_decay = 0.96;  // factor per position; 0..1
+  double viewable_floor = 0.05;  // never below; 0..1
+  // --- candidates ---
+  int retrieve_k = 200;  // boost candidates scored per request; 1..1,000; costs about 0.1 us each
+  int fresh_k = 20;      // of those, newest items; 0..retrieve_k
+  int popular_k = 20;    // of those, popular items; 0..retrieve_k
+  // --- allocation ---
+  double user_loss_budget = 0.02;  // eps: share of the organic value viewers may lose; 0..0.5
+  int insertions_max = 3;          // boosted items per page; 0..3
+  int search_nodes_max = 50'000;   // steps of the exact search; reaching it is counted
+  // --- exploration ---
+  double explore_probability = 0.01;     // of drawing among the best pairs; 0..0.2
+  int explore_best = 4;                  // pairs in the draw; 2..8
+  double explore_temperature_fen = 0.5;  // Gumbel scale; > 0
+};
+
+}  // namespace shanhuo

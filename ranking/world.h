@@ -1,0 +1,81 @@
+// World: what a request sees of items and programs, as one immutable snapshot: a catalogue, a set of
+// programs, and which programs each item belongs to (the items condition of contract 3, evaluated
+// once per item and not per request).
+//
+// Readers hold a World by shared_ptr for the length of a request and need no lock. build_world() is
+// pure; given the previous world it evaluates conditions only for items that changed since (chunks
+// and items that both catalogues share by pointer are taken over), so that a change of one item in
+// 100,000 costs a walk over the chunk table. Whether a program runs now, whether something is
+// blocked or out of stock is not decided here but per request (eligibility.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "features/catalogue.h"
+#include "ranking/program.h"
+
+namespace shanhuo {
+
+// Index into ProgramSet::programs.
+using ProgramIndex = uint16_t;
+inline constexpr size_t kProgramsMax = 65'535;
+// An item belongs to at most so many programs, the first ones in the order of the set; the rest is
+// counted in World::memberships_dropped.
+inline constexpr int kProgramsOfItemMax = 8;
+
+class World {
+ public:
+  struct Chunk {
+    struct Entry {
+      std::array<ProgramIndex, kProgramsOfItemMax> programs{};
+      uint8_t count = 0;
+      uint8_t dropped = 0;
+    };
+    std::array<Entry, Catalogue::kChunk> entries{};
+    uint32_t memberships_dropped = 0;
+  };
+
+  const Catalogue& catalogue() const { return *catalogue_; }
+  const ProgramSet& programs() const { return *programs_; }
+  const Program& program(ProgramIndex index) const { return *programs_->programs[index]; }
+
+  // nullptr: no such item now.
+  const CatalogueItem* item(ItemIndex index) const { return catalogue_->at(index); }
+  // The programs of an item, in the order of the set; empty for items that belong to none.
+  std::span<const ProgramIndex> programs_of(ItemIndex index) const {
+    const size_t chunk = index / Catalogue::kChunk;
+    if (chunk >= chunks_.size() || !chunks_[chunk]) return {};
+    const auto& entry = chunks_[chunk]->entries[index % Catalogue::kChunk];
+    return {entry.programs.data(), entry.count};
+  }
+  // Items that belong to at least one program, ascending. What retrieval may return.
+  std::span<const ItemIndex> boostable() const { return *boostable_; }
+  // Items of one program, ascending.
+  std::span<const ItemIndex> items_of(ProgramIndex program) const;
+
+  uint64_t memberships_dropped() const { return memberships_dropped_; }
+  // Items whose conditions were evaluated to make this world (the rest was taken over).
+  uint64_t items_evaluated() const { return items_evaluated_; }
+
+ private:
+  friend std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue>,
+                                                  std::shared_ptr<const ProgramSet>,
+                                                  const World* previous);
+  std::shared_ptr<const Catalogue> catalogue_;
+  std::shared_ptr<const ProgramSet> programs_;
+  std::vector<std::shared_ptr<const Chunk>> chunks_;
+  std::shared_ptr<const std::vector<ItemIndex>> boostable_;
+  std::shared_ptr<const std::vector<std::vector<ItemIndex>>> items_of_program_;
+  uint64_t memberships_dropped_ = 0;
+  uint64_t items_evaluated_ = 0;
+};
+
+// Requires: both pointers are set, at most kProgramsMax programs. `previous` may be nullptr.
+std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue> catalogue,
+                                         std::shared_ptr<const ProgramSet> programs,
+                                         const World* previous = nullptr);
+
+}  // namespace shanhuo
