@@ -1,0 +1,101 @@
+// A viewer at rest: one fixed record, and the pure arithmetic that folds an interaction into it.
+//
+// PackedProfile is trivially copyable, owns nothing, and is its own checkpoint format
+// (little-endian, profile_bytes()). All zero means a viewer without events. Time is event time and
+// an argument: every decaying number is kept as of `last_event_ms`, the largest ts applied; an
+// event older than that enters with its weight already decayed, so the order of arrival changes
+// nothing but rounding.
+//
+// Interest vectors hold sum of w * 2^(-age / half-life) * item vector. A component is an integer of
+// 10 bits (8 in `high`, 2 in `low`) times a float scale; decay touches the scale alone. Adding
+// rounds down after a dither that is a function of the event counter and the component: no random
+// device, same input same bytes, yet unbiased, so that a heavy viewer's vector still moves by
+// additions far below one step (rounding to nearest would freeze it). Drift against double
+// arithmetic, tested: cosine >= .995 after 1,000 events, >= .99 after 20,000.
+//
+// Affinities are space-saving summaries (Metwally, Agrawal, El Abbadi 2005) of 6 keys with decay: a
+// key's weight is never below its true decayed sum by more than rounding, and above it by at most
+// the smallest weight kept when it came in.
+//
+// Thread safety: values and pure functions. Cost: apply at most about 250 ns.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "features/catalogue.h"
+#include "features/interaction.h"
+#include "features/viewer.h"
+
+namespace shanhuo {
+
+struct ProfileOptions {
+  Millis half_life_short{86'400'000};        // of interest_short, event time
+  Millis half_life_long{30 * 86'400'000LL};  // of interest_long
+  Millis half_life_affinity{30 * 86'400'000LL};
+};
+
+// Component i is (high[i] * 4 + low bits) * scale; the low bits of i are bits 2 * (i / 16) and up
+// of low[i % 16].
+struct PackedVector {
+  float scale;  // > 0 when any component is set
+  int8_t high[kDims];
+  uint8_t low[kDims / 4];
+};
+
+// weight = weights[i] * scale; weights[i] = 0: free place. In no order.
+struct PackedAffinities {
+  float scale;
+  uint32_t keys[kAffinities];
+  uint16_t weights[kAffinities];
+};
+
+struct PackedRecent {
+  uint32_t item_plus_1;      // ItemIndex + 1; 0: free place
+  uint32_t type_and_minute;  // type * 2^28 + minutes since the epoch
+};
+
+struct PackedProfile {
+  int64_t last_event_ms;  // reference time of everything that decays
+  uint32_t events;        // applied; stays at its maximum
+  PackedVector interest_short;
+  PackedVector interest_long;
+  PackedAffinities categories;
+  PackedAffinities counties;
+  PackedAffinities creators;
+  PackedRecent recent[kRecentItems];  // newest first, each item once
+  uint32_t reserved;                  // 0
+};
+static_assert(std::is_trivially_copyable_v<PackedProfile> && sizeof(PackedProfile) == 544);
+
+// What one event says about the viewer's interest in the item. `strength` orders reactions: the
+// recent list shows an item's strongest one, a taking-back (refund, dislike) above all.
+struct EventWeight {
+  float interest;
+  uint8_t strength;
+};
+EventWeight event_weight(EventType type);
+
+// The weight of one event: the table's, except for plays, which count by the watched share of
+// `duration_ms` (0: unknown, 30 s is taken).
+float interest_weight(const Interaction& event, int64_t duration_ms);
+
+// Folds one event in. `item` is null when the catalogue does not know it: then only the recent
+// list, the counter and the time change.
+void apply_to_profile(PackedProfile& profile, const Interaction& event, ItemIndex index,
+                      const CatalogueItem* item, const ProfileOptions& options = {});
+
+// The profile as of its last event. Affinities come heaviest first. `known` is true once an event
+// was applied.
+ViewerState decode(const PackedProfile& profile);
+
+// The checkpoint format: the record's bytes as they are. read_profile() refuses a wrong length,
+// non-finite scales and values that no fold can have made (kCorrupt).
+std::span<const char> profile_bytes(const PackedProfile& profile);
+Status read_profile(std::string_view bytes, PackedProfile& out);
+
+}  // namespace shanhuo
