@@ -1,0 +1,52 @@
+// What the engine decided for one rank request, as it is kept on the decisions topic: enough to
+// answer a retry with the same slate, to re-count frequency and reservations after a restart, and
+// to learn from. Plain owned values; coded by encode_decision() and decode_decision() in codec.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "features/interaction.h"
+
+namespace shanhuo {
+
+struct DecidedInsertion {
+  std::string item_id;
+  int32_t position = 0;
+  std::vector<uint32_t> programs;  // program_hash() of each
+  double p_viewable = 0;           // the expectation reserved
+  double propensity = 1;           // probability with which the policy shows it here
+  std::string token;               // empty: none
+};
+
+struct DecidedOrganic {
+  std::string item_id;
+  double score = 0;  // the caller's
+};
+
+struct DecisionVersions {
+  uint64_t catalogue = 0;
+  std::string model;
+  std::string programs;
+  uint64_t prices = 0;
+  std::string experiments;
+};
+
+struct Decision {
+  uint64_t seq = 0;  // grows by one with every decision of this engine
+  Millis at;         // engine time
+  std::string caller;
+  std::string user_id;  // empty: a room without a viewer
+  std::string request_id;
+  uint64_t body_hash = 0;  // of the request, to tell a retry from a conflict
+  Surface surface = Surface::kNone;
+  std::string room_id;  // empty: no room
+  std::vector<DecidedInsertion> inserted;
+  std::vector<DecidedOrganic> organic;  // of the page, in order
+  DecisionVersions versions;
+  std::string response;  // the answer's JSON, byte for byte
+};
+
+}  // namespace shanhuo
