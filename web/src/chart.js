@@ -1,0 +1,105 @@
+// Exposure over time: served and viewable as nested bars, boosted as a line. Only the parts of
+// ECharts that this needs. The tooltip is drawn on the canvas (richText), so a strict CSP holds.
+// The legend is HTML, in creator.html; style.css gives it the colors of kColors.
+import { BarChart, LineChart } from 'echarts/charts';
+import { GridComponent, TooltipComponent } from 'echarts/components';
+import { init, use } from 'echarts/core';
+import { CanvasRenderer } from 'echarts/renderers';
+import { bucket, count } from './format.js';
+
+use([BarChart, LineChart, GridComponent, TooltipComponent, CanvasRenderer]);
+
+const kStepMs = { hour: 3_600_000, day: 86_400_000 };
+const kPointsMax = 1_000; // 40 days of hours; more would not be readable at any width
+const kColors = { served: '#b9d8c3', viewable: '#1f6b3a', boosted_viewable: '#d9730d' };
+
+// The answer's points and a zero for each bucket of [from, to) that the answer leaves out, so that
+// a quiet night looks like one. The grid takes its phase from the first point: where a day begins
+// is the engine's matter.
+export function filled(series, { from, to, step }) {
+  const points = new Map(series.filter((p) => Number.isFinite(p.ts_ms)).map((p) => [p.ts_ms, p]));
+  if (points.size === 0) return [];
+  const width = kStepMs[step];
+  const first = Math.min(...points.keys());
+  const start = first - Math.max(0, Math.floor((first - from) / width)) * width;
+  for (let t = start; t < to && points.size < kPointsMax; t += width) {
+    if (!points.has(t)) points.set(t, { ts_ms: t, served: 0, viewable: 0, boosted_viewable: 0 });
+  }
+  return [...points.values()].sort((a, b) => a.ts_ms - b.ts_ms).slice(-kPointsMax);
+}
+
+function seriesOf(points, words) {
+  const data = (name) => points.map((p) => (Number.isFinite(p[name]) ? p[name] : 0));
+  return [
+    {
+      id: 'served',
+      name: words.served,
+      type: 'bar',
+      data: data('served'),
+      barGap: '-100%',
+      barMaxWidth: 24,
+    },
+    { id: 'viewable', name: words.viewable, type: 'bar', data: data('viewable'), barMaxWidth: 24 },
+    {
+      id: 'boosted_viewable',
+      name: words.boosted_viewable,
+      type: 'line',
+      data: data('boosted_viewable'),
+      symbol: 'circle',
+      symbolSize: 5,
+      lineStyle: { width: 2 },
+    },
+  ].map((one) => ({ ...one, itemStyle: { color: kColors[one.id] }, emphasis: { disabled: true } }));
+}
+
+function optionOf(points, step, lang, words) {
+  const text = { color: '#3d4a42', fontSize: 12 };
+  return {
+    animation: false,
+    grid: {
+      left: 4,
+      right: 8,
+      top: 12,
+      bottom: 4,
+      outerBoundsMode: 'same',
+      outerBoundsContain: 'axisLabel',
+    },
+    tooltip: {
+      trigger: 'axis',
+      renderMode: 'richText',
+      confine: true,
+      textStyle: { fontSize: 12 },
+      valueFormatter: count,
+    },
+    xAxis: {
+      type: 'category',
+      data: points.map((p) => bucket(p.ts_ms, step, lang, false)),
+      axisTick: { show: false },
+      axisLabel: { ...text, hideOverlap: true },
+      axisLine: { lineStyle: { color: '#9aa89f' } },
+    },
+    yAxis: {
+      type: 'value',
+      minInterval: 1,
+      splitNumber: 4,
+      axisLabel: { ...text, formatter: count },
+      splitLine: { lineStyle: { color: '#e4eae6' } },
+    },
+    series: seriesOf(points, words),
+  };
+}
+
+// A chart in `element`, drawn by draw(); follows the element's size.
+export class ExposureChart {
+  constructor(element) {
+    this.element_ = element;
+    this.chart_ = null;
+    new ResizeObserver(() => this.chart_?.resize()).observe(element);
+  }
+
+  // Requires: the element is visible. points: of filled().
+  draw(points, step, lang, words) {
+    this.chart_ ??= init(this.element_, null, { renderer: 'canvas' });
+    this.chart_.setOption(optionOf(points, step, lang, words));
+  }
+}

@@ -1,0 +1,280 @@
+// A creator's exposure, for a farmer with a phone. One state, one render, one poll loop;
+// report.js and chart.js draw, api.js asks. Address: /creator?id=<creator_id>, optionally &lang=en
+// and &to=<ms>, the end of the ranges (for replayed or simulated days). The token is typed once and
+// lives in sessionStorage alone.
+import { ApiError, fetchCsv, fetchExposure, idIsValid, tokenIsSendable } from './api.js';
+import { ExposureChart, filled } from './chart.js';
+import { clock, count } from './format.js';
+import * as report from './report.js';
+import { words } from './words.js';
+
+const kRefreshMs = 30_000;
+const kTokenKey = 'shanhuo.creator_token';
+const kLangKey = 'shanhuo.lang';
+const kHourMs = 3_600_000;
+const kDayMs = 86_400_000;
+const kBeijingMs = 8 * kHourMs; // no daylight saving
+const kRanges = {
+  day: { days: 1, step: 'hour' },
+  week: { days: 7, step: 'day' },
+  month: { days: 30, step: 'day' },
+};
+// Failures that only the reader can end; polling stops until they do.
+const kFinal = new Set(['no_id', 'bad_id', 'unauthorized', 'forbidden', 'not_found', 'refused']);
+
+const $ = (id) => document.getElementById(id);
+const query = new URLSearchParams(location.search);
+const chart = new ExposureChart($('chart'));
+const state = {
+  id: query.get('id') ?? '',
+  lang: query.get('lang') ?? recall(kLangKey) ?? 'zh',
+  token: recall(kTokenKey) ?? '',
+  hadToken: false, // a token was tried and refused, or given up
+  range: 'day',
+  allItems: false,
+  loading: false,
+  data: null, // the last good answer, {exposure, range, at_ms}
+  error: null, // ApiError of the last attempt
+  tokenBad: false,
+};
+let timer = 0;
+let inFlight = null; // AbortController of the running request
+
+// Storage may be switched off; then the token lives as long as the page.
+function recall(key) {
+  try {
+    return sessionStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function remember(key, value) {
+  try {
+    if (value === '') sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, value);
+  } catch {
+    // As recall().
+  }
+}
+
+// [from, to) on whole hours, which is how exposure is kept; days are Beijing's.
+function rangeNow() {
+  const { days, step } = kRanges[state.range];
+  const given = Number(query.get('to'));
+  const now = Number.isSafeInteger(given) && given > 0 ? given - 1 : Date.now();
+  const to = (Math.floor(now / kHourMs) + 1) * kHourMs;
+  const today = Math.floor((now + kBeijingMs) / kDayMs) * kDayMs - kBeijingMs;
+  return { from: step === 'hour' ? to - days * kDayMs : today - (days - 1) * kDayMs, to, step };
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  inFlight?.abort();
+  const mine = new AbortController();
+  inFlight = mine;
+  state.loading = true;
+  render();
+  try {
+    if (state.id === '') throw new ApiError('no_id');
+    if (!idIsValid(state.id)) throw new ApiError('bad_id');
+    const name = state.range;
+    const range = rangeNow();
+    const exposure = await fetchExposure(state.id, range, state.token, mine.signal);
+    if (mine !== inFlight) return;
+    state.data = { exposure, range, name, at_ms: Date.now() };
+    state.error = null;
+  } catch (error) {
+    if (mine !== inFlight) return; // a newer request took over
+    if (!(error instanceof ApiError)) throw error;
+    fail(error);
+  }
+  state.loading = false;
+  inFlight = null;
+  render();
+  schedule();
+}
+
+function fail(error) {
+  state.error = error;
+  const final = kFinal.has(error.code);
+  // Not the numbers of another range, nor those that the reader may no longer see.
+  if (final || state.data?.name !== state.range) state.data = null;
+  if (error.code === 'unauthorized') setToken('');
+}
+
+function polls() {
+  return !document.hidden && !(state.error && kFinal.has(state.error.code));
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (!polls()) return;
+  timer = setTimeout(refresh, Math.max(kRefreshMs, state.error?.retryAfterMs ?? 0));
+}
+
+function setToken(token) {
+  state.hadToken = state.token !== '';
+  state.token = token;
+  remember(kTokenKey, token);
+}
+
+function render() {
+  const lang = state.lang === 'en' ? 'en' : 'zh';
+  const w = words[lang];
+  document.documentElement.lang = lang === 'en' ? 'en' : 'zh-CN';
+  document.title = w.pageTitle;
+  for (const element of document.querySelectorAll('[data-t]')) {
+    element.textContent = w[element.dataset.t];
+  }
+  for (const element of document.querySelectorAll('[data-t-label]')) {
+    element.setAttribute('aria-label', w[element.dataset.tLabel]);
+  }
+  $('lang').textContent = w.otherLanguage;
+  $('lang').lang = lang === 'en' ? 'zh-CN' : 'en';
+  $('who').textContent = state.id;
+  renderAround(w, lang);
+  $('report').hidden = state.data === null;
+  if (state.data !== null) renderReport(w, lang);
+}
+
+// Everything but the numbers: banner, forms, buttons, status line.
+function renderAround(w, lang) {
+  const code = state.error?.code;
+  const noId = code === 'no_id' || code === 'bad_id';
+  const asksToken = code === 'unauthorized' || code === 'forbidden' || code === 'not_found';
+  $('id-form').hidden = !noId;
+  $('token-form').hidden = !asksToken;
+  $('forget').hidden = state.token === '';
+  $('ranges').hidden = noId || asksToken;
+  for (const button of $('ranges').children) {
+    button.setAttribute('aria-pressed', String(button.dataset.range === state.range));
+  }
+  $('report').setAttribute('aria-busy', String(state.loading));
+  $('report').classList.toggle('waiting', state.data !== null && state.data.name !== state.range);
+  const text = bannerText(w, lang);
+  // Only a change is written, so that an alert is read aloud once.
+  if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
+  $('banner').hidden = text === '';
+  $('banner').classList.toggle(
+    'error',
+    code !== 'unauthorized' || state.hadToken || state.tokenBad,
+  );
+  $('retry').hidden = noId || asksToken || state.loading;
+  const updated = state.data === null ? '' : w.updated(clock(state.data.at_ms, lang));
+  // Only the first load is announced: a voice every 30 seconds would be a nuisance.
+  $('loading').textContent = state.loading && state.data === null ? w.loading : '';
+  $('updated').textContent = updated;
+  $('updated').parentElement.classList.toggle('busy', state.loading);
+}
+
+function bannerText(w, lang) {
+  if (state.tokenBad) return w.tokenBad;
+  const error = state.error;
+  if (error === null) return '';
+  // Nobody typed a token yet: a question, not a mistake.
+  if (error.code === 'unauthorized' && !state.hadToken) return w.needToken;
+  const detail = error.code === 'refused' && error.detail !== '' ? ` ${error.detail}` : '';
+  const stale = state.data === null ? '' : ` ${w.stale(clock(state.data.at_ms, lang))}`;
+  return w.error[error.code] + detail + stale;
+}
+
+function renderReport(w, lang) {
+  const { exposure, range } = state.data;
+  const { totals, groups } = exposure;
+  const points = filled(exposure.series, range);
+  report.renderTotals($('totals'), totals, w);
+  report.renderSeries($('series'), points, range.step, lang, w);
+  report.renderGuarantees($('guarantees'), exposure.guarantees, w);
+  report.renderItems($('items'), groups, state.allItems, w);
+  report.renderReasons($('reasons'), exposure.not_shown, w);
+  $('items').hidden = groups.length === 0;
+  $('items-empty').hidden = groups.length > 0;
+  $('items-more').hidden = !report.itemsAreCut(groups, state.allItems);
+  $('items-more').textContent = w.itemsMore(count(groups.length));
+  $('chart').hidden = points.length === 0;
+  $('series-details').hidden = points.length === 0;
+  $('chart-empty').hidden = points.length > 0;
+  const seen = ['served', 'viewable', 'boosted_viewable'].map((name) => count(totals[name]));
+  $('chart').setAttribute('aria-label', w.chartLabel(...seen));
+  // The chart measures its element, so it comes after everything is laid out.
+  if (points.length > 0) chart.draw(points, range.step, lang, w);
+}
+
+async function downloadCsv() {
+  const button = $('csv');
+  button.disabled = true;
+  try {
+    const range = state.data.range;
+    const text = await fetchCsv(state.id, range, state.token);
+    // The mark in front makes spreadsheets read Chinese as UTF-8.
+    const url = URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv;charset=utf-8' }));
+    const safeId = state.id.replace(/[^\p{L}\p{N}_-]/gu, '_');
+    Object.assign(document.createElement('a'), {
+      href: url,
+      download: `exposure-${safeId}-${state.range}.csv`,
+    }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    fail(error);
+    render();
+    schedule();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function submitToken(event) {
+  event.preventDefault();
+  const typed = $('token-input').value.trim();
+  state.tokenBad = !tokenIsSendable(typed);
+  if (state.tokenBad) {
+    render();
+    return;
+  }
+  $('token-input').value = '';
+  setToken(typed);
+  state.error = null;
+  await refresh();
+  if (!$('token-form').hidden) $('token-input').focus();
+}
+
+function wire() {
+  $('token-form').addEventListener('submit', submitToken);
+  $('retry').addEventListener('click', refresh);
+  $('csv').addEventListener('click', downloadCsv);
+  $('forget').addEventListener('click', () => {
+    setToken('');
+    state.hadToken = false;
+    state.data = null;
+    state.error = new ApiError('unauthorized');
+    inFlight?.abort();
+    inFlight = null;
+    clearTimeout(timer);
+    state.loading = false;
+    render();
+  });
+  $('lang').addEventListener('click', () => {
+    state.lang = state.lang === 'en' ? 'zh' : 'en';
+    remember(kLangKey, state.lang);
+    render();
+  });
+  $('items-more').addEventListener('click', () => {
+    state.allItems = true;
+    render();
+  });
+  for (const button of $('ranges').children) {
+    button.addEventListener('click', () => {
+      state.range = button.dataset.range;
+      refresh();
+    });
+  }
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(timer);
+    if (polls()) refresh();
+  });
+}
+
+wire();
+refresh();
