@@ -1,18 +1,18 @@
 // The catalogue: every known item and creator, and what operators have blocked.
 //
-// Two classes. `Catalogue` is an immutable snapshot: readers hold it by shared_ptr for the length of a request and need
-// no lock. `CatalogueState` is the fold's side: one thread applies changes and publishes the next snapshot.
+// Two classes. `Catalogue` is an immutable snapshot: readers hold it by shared_ptr for the length
+// of a request and need no lock. `CatalogueState` is the fold's side: one thread applies changes
+// and publishes the next snapshot; what did not change is shared with the one before.
 //
-// Items have dense indices (ItemIndex) given out by the Interner, which the counters of item_state.h share: an item that
-// was only seen in events has an index and counters, but no entry here until it is put. An index is never reused.
+// Items have dense indices (ItemIndex) given out by the Interner, which the counters of
+// item_state.h share: an item that was only seen in events has an index and counters, but no entry
+// here until it is put. Look an id up by Interner::find, then Catalogue::at.
 #pragma once
 
-#include <atomic>
 #include <array>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,43 +20,34 @@
 #include <variant>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/ids.h"
 #include "base/published.h"
+#include "features/interner.h"
 #include "features/item.h"
 #include "features/state_machine.h"
 
 namespace shanhuo {
 
-using ItemIndex = uint32_t;
-inline constexpr ItemIndex kNoItem = 0xFFFFFFFF;
-
-// Item ids <-> dense indices. Thread-safe: one writer (the fold), any number of readers.
-class Interner {
- public:
-  ItemIndex intern(std::string_view id);      // the index of `id`, given now if it has none
-  ItemIndex find(std::string_view id) const;  // kNoItem when it has none
-  std::string id_of(ItemIndex index) const;   // Requires: index < size()
-  size_t size() const { return size_.load(std::memory_order_acquire); }
-
- private:
-  mutable std::shared_mutex mutex_;
-  std::unordered_map<std::string_view, ItemIndex> index_;  // guarded by mutex_; keys live in ids_
-  std::vector<std::unique_ptr<std::string>> ids_;          // guarded by mutex_
-  std::atomic<size_t> size_{0};
-};
+// The 32-bit name of a creator or a category in affinities; 0 stands for none and for the empty
+// text.
+inline uint32_t key_hash(std::string_view text) {
+  return text.empty() ? 0 : static_cast<uint32_t>(hash64(text)) | 1U;
+}
 
 // What is derived from an item when it is put, so that nobody derives it twice.
 struct CatalogueItem {
   Item item;
   ItemIndex index = kNoItem;
-  Vector vector{};          // the given embedding, else from text; unit length
-  bool in_832 = false;      // its county is one of the 832
-  uint32_t creator_hash = 0;  // 32-bit hash of the creator's id, the key of creator affinities
+  Vector vector{};            // the given embedding, else from text; unit length (or all zero)
+  bool in_832 = false;        // its county is one of the 832
+  uint32_t creator_hash = 0;  // key_hash of the creator's id, the key of creator affinities
   uint32_t category_hash = 0;
-  int32_t county_code = 0;    // 0: none
+  int32_t county_code = 0;  // 0: none
 };
 
-// One change of the items topic, decoded. A forgotten field means "not set": an upsert replaces the whole item.
+// One change of the items topic, decoded. A forgotten field means "not set": an upsert replaces the
+// whole item.
 struct ItemDeleted {
   ItemId id;
 };
@@ -71,21 +62,38 @@ class Catalogue {
  public:
   static constexpr size_t kChunk = 1024;
   using Chunk = std::array<std::shared_ptr<const CatalogueItem>, kChunk>;
+  // What belongs to one creator: what was put about it, if anything, and its present items.
+  struct CreatorEntry {
+    std::shared_ptr<const Creator> creator;
+    std::set<ItemIndex> items;
+  };
+  using CreatorShard = std::unordered_map<std::string, std::shared_ptr<const CreatorEntry>>;
+  static constexpr size_t kCreatorShards = 256;  // by hash of the id
 
-  // nullptr when there is no such item (or it was deleted). The pointer lives as long as this snapshot.
+  // nullptr when there is no such item (or it was deleted). Lives as long as this snapshot.
   const CatalogueItem* at(ItemIndex index) const {
     const size_t chunk = index / kChunk;
-    return chunk < chunks.size() && chunks[chunk] ? (*chunks[chunk])[index % kChunk].get() : nullptr;
+    return chunk < chunks.size() && chunks[chunk] ? (*chunks[chunk])[index % kChunk].get()
+                                                  : nullptr;
   }
-  const Creator* creator(const CreatorId& id) const;
-  bool blocked(const CatalogueItem& item) const;
+  const Creator* creator(const CreatorId& id) const;  // nullptr: never put
+  // Present items of a creator (put or not), ascending by index.
+  std::vector<ItemIndex> items_of(const CreatorId& id) const;
+  bool blocked(const CatalogueItem& item) const {
+    return (!blocked_items.empty() && blocked_items.contains(item.item.id.str())) ||
+           (!blocked_creators.empty() && blocked_creators.contains(item.item.creator_id.str()));
+  }
   bool program_blocked(const ProgramId& id) const { return blocked_programs.contains(id.str()); }
 
   uint64_t version = 0;  // grows with every published change
   size_t items = 0;      // present ones
   std::vector<std::shared_ptr<const Chunk>> chunks;
-  std::shared_ptr<const std::unordered_map<std::string, Creator>> creators;
+  std::array<std::shared_ptr<const CreatorShard>, kCreatorShards> creators;
   std::unordered_set<std::string> blocked_items, blocked_creators, blocked_programs;
+
+ private:
+  friend class CatalogueState;
+  const CreatorEntry* creator_entry(const std::string& id) const;
 };
 
 // Makes an item's vector when the caller gave none. Pure; called on the fold's thread.
@@ -96,19 +104,23 @@ class CatalogueState final : public Checkpointed {
  public:
   CatalogueState(Interner& interner, ItemEncoder encoder);
 
-  // Applies one change. Refuses (kConflict) a change of kind, creator_id or county of an item that is there; deleting
-  // what is not there is no error. Not visible to readers before publish().
+  // Applies one change. Refuses (kConflict) a change of kind, creator_id or county of an item that
+  // is there, and (kUnavailable) an item when the interner is full; deleting what is not there is
+  // no error. Not visible to readers before publish().
   Status apply(const CatalogueChange& change);
   void publish();
   std::shared_ptr<const Catalogue> snapshot() const { return published_.get(); }
+  // As of the last apply(), published or not; writer's thread only. nullptr: no such item.
+  const CatalogueItem* at(ItemIndex index) const { return next_->at(index); }
 
-  // Checkpointed: keys "ci" item, "cc" creator, "cb" block; values in the codec given to the constructor of the
-  // store (features/catalogue_codec in streaming), see set_codec().
+  // Checkpointed: keys "ci" + item id, "cc" + creator id, "cb" + digit of the kind + id; values in
+  // the codec of set_codec(), which must have been called before. restore() publishes.
   void begin_checkpoint(StateWriter& writer) override;
   bool checkpoint_step(size_t records_max) override;
   Status restore(const StateReader& reader) override;
 
-  // Bytes of a change, and back; given by the composition root since the codec stands in streaming/.
+  // Bytes of a change, and back; given by the composition root since the codec stands in
+  // streaming/.
   struct Codec {
     std::function<std::string(const CatalogueChange&)> encode;
     std::function<Result<CatalogueChange>(std::string_view)> decode;
@@ -117,16 +129,26 @@ class CatalogueState final : public Checkpointed {
 
  private:
   Status apply_item(const Item& item);
+  void apply_deleted(const ItemDeleted& deleted);
+  void apply_creator(const Creator& creator);
   void apply_block(const BlockChange& change);
   Catalogue::Chunk& writable_chunk(ItemIndex index);
+  Catalogue::CreatorEntry& writable_creator(const std::string& id);
+  void changed(std::string key);
+  void freeze_shared();
+  void write(const std::string& key);
 
   Interner& interner_;
   ItemEncoder encoder_;
   Codec codec_;
-  std::shared_ptr<Catalogue> next_;  // being written; chunks shared with the published snapshot until touched
-  std::unordered_set<size_t> own_chunks_;  // chunks of next_ copied since the last publish
+  std::shared_ptr<Catalogue> next_;        // being written
+  std::unordered_set<size_t> own_chunks_;  // parts of next_ that no snapshot shares
+  std::unordered_set<size_t> own_shards_;
   bool changed_ = false;
-  std::vector<std::pair<std::string, std::string>> dirty_;  // key, value ("" erases), since the last checkpoint
+  std::set<std::string> dirty_;              // keys changed since the last checkpoint
+  std::set<std::string> frozen_keys_;        // keys of the running checkpoint, not yet written
+  std::shared_ptr<const Catalogue> frozen_;  // the state that it writes
+  StateWriter* writer_ = nullptr;
   Published<Catalogue> published_;
 };
 

@@ -1,0 +1,89 @@
+// Item ids <-> dense indices. An index is given once, never reused, and the same after a restart,
+// so profiles, counters and the vector index may keep indices instead of ids. An id has an index as
+// soon as an event or an item names it; whether there is such an item is the catalogue's knowledge.
+//
+// Thread-safe. find(), view_of() and size() take no lock and never wait for a writer: the hash
+// table is open-addressed, its places are atomics that are written once, and a table that became
+// too small is kept until the end (all old tables together are smaller than the present one).
+// intern() of a new id takes a mutex; of a known id it is find().
+//
+// Memory: the id's bytes + about 32 bytes an id. At most `ids_max` ids: beyond it intern() answers
+// kNoItem and counts the refusal.
+//
+// Checkpointed under "in": key "in" + index (4 bytes, big-endian) -> id. Restore it before whatever
+// keeps indices.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "features/state_machine.h"
+
+namespace shanhuo {
+
+using ItemIndex = uint32_t;
+inline constexpr ItemIndex kNoItem = 0xFFFFFFFF;
+
+struct InternerOptions {
+  size_t ids_max = 16'000'000;  // each costs its bytes + 32; a full interner makes events dead
+};
+
+class Interner final : public Checkpointed {
+ public:
+  explicit Interner(InternerOptions options = {});
+  ~Interner() override;
+  Interner(const Interner&) = delete;
+  Interner& operator=(const Interner&) = delete;
+
+  ItemIndex intern(std::string_view id);      // its index, given now if it has none; kNoItem: full
+  ItemIndex find(std::string_view id) const;  // kNoItem when it has none
+  std::string_view view_of(
+      ItemIndex index) const;  // Requires: index < size(). Lives as long as this
+  std::string id_of(ItemIndex index) const { return std::string(view_of(index)); }
+  size_t size() const { return size_.load(std::memory_order_acquire); }
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+  void begin_checkpoint(StateWriter& writer) override;
+  bool checkpoint_step(size_t records_max) override;
+  Status restore(const StateReader& reader) override;
+
+ private:
+  struct Entry {
+    const char* data = nullptr;
+    size_t size = 0;
+  };
+  struct Table;
+  static constexpr size_t kEntriesPerChunk = 4096;
+
+  const Entry& entry(ItemIndex index) const;
+  ItemIndex find_in(const Table& table, uint64_t hash, std::string_view id) const;
+  ItemIndex append(uint64_t hash, std::string_view id);
+  const char* copy(std::string_view id);
+  void grow();
+
+  const size_t ids_max_;
+
+  std::atomic<const Table*> table_{nullptr};
+  std::unique_ptr<std::atomic<Entry*>[]> chunks_;  // of kEntriesPerChunk, written once
+  std::atomic<size_t> size_{0};
+  std::atomic<uint64_t> refused_{0};
+  std::atomic<size_t> bytes_{0};
+
+  std::mutex mutex_;                            // guards what follows
+  std::vector<std::unique_ptr<Table>> tables_;  // the last one is table_
+  std::vector<std::unique_ptr<Entry[]>> own_chunks_;
+  std::vector<std::unique_ptr<char[]>> blocks_;  // bytes of ids
+  size_t block_left_ = 0;
+
+  StateWriter* writer_ = nullptr;  // the fold's thread only, as the two below
+  size_t written_ = 0;             // ids below are checkpointed
+  size_t frozen_ = 0;              // ids below belong to the running checkpoint
+};
+
+}  // namespace shanhuo
