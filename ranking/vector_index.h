@@ -48,8 +48,9 @@ class VectorIndex {
 
   size_t size() const { return ids_.size(); }
   double measured_recall() const { return measured_recall_; }
-  int probes() const { return probes_; }  // 0: exact
-  std::span<const ItemIndex> ids() const { return ids_; }
+  int probes() const { return probes_; }                   // 0: exact
+  std::span<const ItemIndex> ids() const { return ids_; }  // as given to build()
+  const float* row(size_t i) const { return rows_.data() + i * kDims; }
 
  private:
   struct Ivf;

@@ -1,0 +1,104 @@
+// engine.yaml: every number and name that an operator may set, gathered from the modules that use
+// them. The table in engine_options.cc is the only place that knows the keys: it reads the file,
+// writes the commented default, takes
+// `--set key=value`, and lists the parameters with their bounds.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "configs/yaml.h"
+#include "features/feature_store.h"
+#include "models/calibration.h"
+#include "models/text_encoder.h"
+#include "ranking/options.h"
+#include "ranking/price_controller.h"
+#include "ranking/price_law.h"
+#include "ranking/retrieval.h"
+#include "streaming/embedded_log.h"
+#include "streaming/pipeline.h"
+
+namespace shanhuo {
+
+enum class ClockKind : uint8_t { kWall, kCaller };
+
+// The HTTP face; serving/ copies it into its server's options.
+struct HttpOptions {
+  int threads = 2;
+  int64_t connections_max = 4096;
+  int64_t header_bytes_max = 16 << 10;
+  int64_t body_bytes_max = 8 << 20;
+  int64_t inflight_max = 1024;
+  int header_timeout_ms = 10'000;
+  int body_timeout_ms = 30'000;
+  int idle_timeout_ms = 60'000;
+  int shutdown_grace_ms = 5'000;
+};
+
+struct ApiOptions {
+  int64_t candidates_max = 1'000;
+  int64_t items_max = 10'000;   // items or creators a call
+  int64_t events_max = 10'000;  // events a call
+  int rank_timeout_ms =
+      50;  // from receipt, when the request names none; then the organic list goes back
+  int wait_applied_ms = 10'000;       // a PUT answers when it is visible; 503 after that long
+  int64_t slate_memory_ms = 600'000;  // how long a repeated request gets the same slate
+  int64_t slates_max = 200'000;       // remembered slates, about 2 kB each
+};
+
+struct EngineOptions {
+  std::string listen = "127.0.0.1:8080";
+  std::string data_dir = "var/data";
+  ClockKind clock = ClockKind::kWall;
+  std::string token_file;  // access tokens; empty: loopback only, no tokens
+  std::string web_dir = "web/dist";
+  int64_t checkpoint_cache_mib = 32;
+
+  HttpOptions http;
+  ApiOptions api;
+  EmbeddedLogOptions log;
+  PipelineOptions stream;
+  DedupOptions dedup;
+  FeatureStoreOptions features;
+  TextEncoderOptions text;
+  CalibrationOptions calibration;
+  RetrievalOptions retrieval;
+  RankingOptions ranking;
+  PriceControllerOptions prices;
+  PriceLawOptions price_law;
+};
+
+// One key. `target` points into the EngineOptions that the table was made for.
+struct Option {
+  using Enum = std::pair<uint8_t*, std::vector<std::string_view>>;
+  using Target = std::variant<bool*, int*, int64_t*, size_t*, uint32_t*, float*, double*,
+                              std::string*, Millis*, Enum, std::span<double>>;
+
+  std::string_view section;  // "" for the top level
+  std::string_view key;
+  Target target;
+  double min, max;         // of numbers; texts: length in bytes
+  std::string_view unit;   // "", "ms", "fen", ...
+  std::string_view about;  // what it is, and what raising it costs
+
+  std::string name() const;   // "ranking.retrieve_k"
+  std::string value() const;  // as YAML
+};
+
+std::vector<Option> option_table(EngineOptions& options);
+
+// Reads the file's text over `options`; errors are appended.
+void read_engine_options(std::string_view text, const std::string& file, EngineOptions& options,
+                         ConfigErrors& errors);
+// One `--set name=value`.
+void set_engine_option(std::string_view assignment, EngineOptions& options, ConfigErrors& errors);
+
+// configs/engine.yaml as it ships: every key, commented, at its default.
+std::string default_engine_yaml();
+
+}  // namespace shanhuo

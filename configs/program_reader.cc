@@ -1,0 +1,315 @@
+#include "configs/program_reader.h"
+
+#include <algorithm>
+
+#include "configs/reader.h"
+#include "features/counties.h"
+#include "features/digest.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr double kUnitsMax = 1e12;
+constexpr int kSlotMax = 199;
+constexpr size_t kNameBytesMax = 256;
+constexpr int64_t kWindowSecondsMax = 30 * 86'400;
+
+Condition read_condition(MapReader& map, std::string_view key, bool item_attributes) {
+  const YamlNode* node = map.any(key);
+  if (node == nullptr) return {};
+  ConditionOptions options;
+  if (item_attributes) {
+    const std::vector<std::string_view>& names = item_attribute_names();
+    options.attribute_known = [&names](std::string_view path) {
+      return std::find(names.begin(), names.end(), path) != names.end();
+    };
+    for (const std::string_view name : names) {
+      if (!options.attributes_allowed.empty()) options.attributes_allowed += ", ";
+      options.attributes_allowed += name;
+    }
+  }
+  std::vector<ConditionError> errors;
+  Result<Condition> condition = Condition::compile(to_value(*node), options, &errors);
+  if (condition.ok()) return std::move(condition).value();
+  if (errors.empty()) errors.push_back({"", condition.error().message});
+  for (const ConditionError& error : errors) {
+    map.error_at(*node, key, (error.pointer.empty() ? "" : error.pointer + ": ") + error.detail);
+  }
+  return {};
+}
+
+void read_names(MapReader& parent, std::string_view key, std::string& zh, std::string& en) {
+  const YamlNode* node = parent.map(key);
+  if (node == nullptr) return;
+  MapReader map(*node, parent.path_of(key), parent.file(), parent.errors());
+  map.text("zh-CN", zh, kNameBytesMax);
+  map.text("en", en, kNameBytesMax);
+  map.finish();
+}
+
+void read_surfaces(MapReader& map, Program& program) {
+  const YamlNode* list = map.list("surfaces");
+  if (list == nullptr) return;
+  if (list->items.empty()) map.error("surfaces", "is empty, at least one surface");
+  for (const YamlNode& item : list->items) {
+    const std::optional<Surface> surface = parse_surface(item.text);
+    if (surface) {
+      program.surfaces[static_cast<size_t>(*surface)] = true;
+    } else {
+      map.error_at(item, "surfaces",
+                   item.text +
+                       " is no surface, one of feed, live_room, search, detail, festival, "
+                       "open_screen");
+    }
+  }
+}
+
+void read_schedule(MapReader& parent, Program& program) {
+  const YamlNode* node = parent.map("schedule");
+  if (node == nullptr) return;
+  MapReader map(*node, "schedule", parent.file(), parent.errors());
+  map.require({"start", "end"});
+  map.time("start", program.start);
+  map.time("end", program.end);
+  map.finish();
+  if (map.has("start") && map.has("end") && program.end <= program.start) {
+    map.error("end", "must come after start");
+  }
+}
+
+Goal read_goal(const YamlNode& node, const std::string& path, MapReader& parent) {
+  Goal goal;
+  MapReader map(node, path, parent.file(), parent.errors());
+  map.require({"unit", "at_least", "missed_value_fen"});
+  int unit = 0, per = 0, share_of = 0;
+  map.one_of("unit", {"viewable", "click", "order"}, unit);
+  map.one_of("per", {"total", "day"}, per);
+  map.one_of("share_of",
+             {"none", "feed", "live_room", "search", "detail", "festival", "open_screen"},
+             share_of);
+  goal.unit = static_cast<GoalUnit>(unit);
+  goal.per = static_cast<GoalPeriod>(per);
+  goal.share_of = static_cast<Surface>(share_of);
+  const double units_max = share_of == 0 ? kUnitsMax : 1.0;
+  map.number("at_least", goal.at_least, 0, units_max);
+  map.number("at_most", goal.at_most, 0, units_max);
+  map.number("missed_value_fen", goal.missed_value_fen, 0, 1e9);
+  map.finish();
+  if (map.has("at_most") && goal.at_most < goal.at_least) {
+    map.error("at_most", "is below at_least; a cap is at least the goal");
+  }
+  return goal;
+}
+
+void read_goals(MapReader& map, Program& program) {
+  const YamlNode* list = map.list("goals");
+  if (list == nullptr) return;
+  if (list->items.empty()) map.error("goals", "is empty, at least one goal");
+  for (size_t i = 0; i < list->items.size(); ++i) {
+    program.goals.push_back(read_goal(list->items[i], "goals[" + std::to_string(i) + "]", map));
+  }
+}
+
+void read_placement(MapReader& parent, Program& program) {
+  const YamlNode* node = parent.map("placement");
+  if (node == nullptr) return;
+  Placement& placement = program.placement;
+  MapReader map(*node, "placement", parent.file(), parent.errors());
+  map.integer("first_slot", placement.first_slot, 0, kSlotMax);
+  map.integer("last_slot", placement.last_slot, 0, kSlotMax);
+  map.integer("per_request_max", placement.per_request_max, 1, 3);
+  map.integer("min_gap", placement.min_gap, 0, kSlotMax);
+  map.finish();
+  if (placement.last_slot < placement.first_slot) {
+    map.error("last_slot", "is before first_slot");
+  }
+}
+
+void read_room(MapReader& parent, Program& program) {
+  const YamlNode* node = parent.map("room");
+  if (node == nullptr) return;
+  MapReader map(*node, "room", parent.file(), parent.errors());
+  RoomPolicy room;
+  int64_t window_s = room.window.count() / 1000, hold_ms = room.hold.count();
+  map.integer("window_s", window_s, 1, kWindowSecondsMax);
+  map.integer("max", room.max, 1, 1);
+  map.integer("hold_ms", hold_ms, 1'000, 86'400'000);
+  map.finish();
+  room.window = Millis(window_s * 1000);
+  room.hold = Millis(hold_ms);
+  if (room.hold > room.window) map.error("hold_ms", "is longer than the window");
+  program.room = room;
+}
+
+void read_frequency(MapReader& parent, Program& program) {
+  const YamlNode* list = parent.list("frequency");
+  if (list == nullptr) return;
+  for (size_t i = 0; i < list->items.size(); ++i) {
+    FrequencyCap cap;
+    MapReader map(list->items[i], "frequency[" + std::to_string(i) + "]", parent.file(),
+                  parent.errors());
+    map.require({"scope", "window_s", "max"});
+    int scope = 0;
+    int64_t window_s = cap.window.count() / 1000;
+    map.one_of("scope", {"item", "program", "county", "creator", "all"}, scope);
+    map.integer("window_s", window_s, 1, kWindowSecondsMax);
+    map.integer("max", cap.max, 1, 1'000);
+    map.finish();
+    cap.scope = static_cast<CapScope>(scope);
+    cap.window = Millis(window_s * 1000);
+    program.frequency.push_back(cap);
+  }
+}
+
+void read_fairness(MapReader& parent, Program& program) {
+  const YamlNode* node = parent.map("fairness");
+  if (node == nullptr) return;
+  MapReader map(*node, "fairness", parent.file(), parent.errors());
+  int group = 0;
+  map.one_of("group", {"county"}, group);
+  map.number("weight", program.fairness_weight, 0.01, 100);
+  map.finish();
+  program.fairness_by_county = true;
+}
+
+void read_circles(MapReader& map, Area& area) {
+  const YamlNode* list = map.list("radius_km");
+  if (list == nullptr) return;
+  if (list->items.empty()) map.error("radius_km", "is empty, at least one [minutes, kilometres]");
+  for (const YamlNode& pair : list->items) {
+    double minutes = 0, km = 0;
+    if (pair.kind != YamlNode::Kind::kSequence || pair.items.size() != 2 ||
+        !parse_json_number(pair.items[0].text, minutes) ||
+        !parse_json_number(pair.items[1].text, km) || minutes < 0 || km <= 0 || km > 20'100) {
+      map.error_at(pair, "radius_km", "must be [minutes since start, kilometres up to 20100]");
+    } else if (!area.radius_km.empty() && minutes <= area.radius_km.back().first) {
+      map.error_at(pair, "radius_km", "minutes must ascend");
+    } else {
+      area.radius_km.emplace_back(minutes, km);
+    }
+  }
+}
+
+void read_area(MapReader& parent, Program& program) {
+  const YamlNode* node = parent.map("area");
+  if (node == nullptr) return;
+  MapReader map(*node, "area", parent.file(), parent.errors());
+  Area area;
+  map.require({"lat", "lon", "radius_km"});
+  map.number("lat", area.center.lat, -90, 90);
+  map.number("lon", area.center.lon, -180, 180);
+  read_circles(map, area);
+  map.finish();
+  program.area = area;
+}
+
+void read_label(MapReader& parent, Program& program) {
+  const YamlNode* node = parent.map("label");
+  if (node == nullptr) return;
+  MapReader map(*node, "label", parent.file(), parent.errors());
+  int kind = 0;
+  map.require({"kind"});
+  map.one_of("kind", {"ad", "public_good"}, kind);
+  map.text("zh-CN", program.label.zh, kNameBytesMax);
+  map.text("en", program.label.en, kNameBytesMax);
+  map.finish();
+  program.label.kind = kind == 0 ? LabelKind::kAd : LabelKind::kPublicGood;
+}
+
+void read_id(MapReader& map, Program& program) {
+  std::string id;
+  map.text("id", id, kIdBytesMax);
+  if (map.has("id") && !valid_id(id))
+    map.error("id", "must be 1..128 bytes without control characters");
+  program.id = ProgramId(id);
+}
+
+// Half a schedule is no schedule, a room policy without its surface never acts: what fits together
+// only as a whole.
+void check_whole(MapReader& map, const Program& program) {
+  const bool live = program.surfaces[static_cast<size_t>(Surface::kLiveRoom)];
+  if (program.room && !live) map.error("room", "needs the surface live_room");
+}
+
+}  // namespace
+
+const std::vector<std::string_view>& item_attribute_names() {
+  static const std::vector<std::string_view> names = {"item_id",
+                                                      "kind",
+                                                      "title",
+                                                      "creator_id",
+                                                      "creator_groups",
+                                                      "county",
+                                                      "category",
+                                                      "tags",
+                                                      "price_fen",
+                                                      "stock",
+                                                      "place.lat",
+                                                      "place.lon",
+                                                      "available",
+                                                      "in_832",
+                                                      "published_at_ms",
+                                                      "duration_ms",
+                                                      "trained_at_ms",
+                                                      "benefit.households",
+                                                      "benefit.income_fen_per_order",
+                                                      "donation.cause",
+                                                      "donation.permille"};
+  return names;
+}
+
+std::optional<Program> read_program(std::string_view text, const std::string& file,
+                                    ConfigErrors& errors) {
+  const size_t errors_before = errors.size();
+  YamlNode root;
+  if (!parse_yaml(text, file, root, errors)) return std::nullopt;
+  Program program;
+  MapReader map(root, "", file, errors);
+  map.require({"id", "items", "surfaces", "schedule", "goals"});
+  read_id(map, program);
+  read_names(map, "name", program.name_zh, program.name_en);
+  map.boolean("enabled", program.enabled);
+  map.integer("priority", program.priority, 0, 1'000);
+  map.boolean("urgent", program.urgent);
+  program.items = read_condition(map, "items", true);
+  program.audience = read_condition(map, "audience", false);
+  read_surfaces(map, program);
+  read_schedule(map, program);
+  read_goals(map, program);
+  read_placement(map, program);
+  read_room(map, program);
+  read_frequency(map, program);
+  read_fairness(map, program);
+  read_area(map, program);
+  read_label(map, program);
+  check_whole(map, program);
+  map.finish();
+  if (errors.size() != errors_before) return std::nullopt;
+  program.file = file;
+  program.revision = sha256_hex(text).substr(0, 16);
+  return program;
+}
+
+std::string with_enabled(std::string_view text, bool enabled) {
+  ConfigErrors errors;
+  YamlNode root;
+  CHECK(parse_yaml(text, "", root, errors));
+  const auto offset_of = [&](int line, int column) {
+    size_t at = 0;
+    for (int i = 1; i < line; ++i) at = text.find('\n', at) + 1;
+    return at + static_cast<size_t>(column) - 1;
+  };
+  std::string out(text);
+  const std::string word = enabled ? "true" : "false";
+  if (const YamlNode* node = root.find("enabled")) {
+    // Columns count code points; `enabled: ` before the value is ASCII, so they are bytes here.
+    out.replace(offset_of(node->line, node->column), node->text.size(), word);
+    return out;
+  }
+  const size_t line_end = out.find('\n', offset_of(root.find("id")->line, 1));
+  const size_t at = line_end == std::string::npos ? out.size() : line_end;
+  out.insert(at, "\nenabled: " + word);
+  return out;
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,179 @@
+#include "ranking/retrieval.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/hash.h"
+
+namespace shanhuo {
+namespace {
+
+// Appends items that are not there yet. A small open-addressing set on the stack: a request sees at
+// most a thousand.
+class Distinct {
+ public:
+  Distinct(size_t k, std::vector<ItemIndex>& out) : k_(std::min(k, kSlots / 2)), out_(out) {
+    slots_.fill(kNoItem);
+    out_.clear();
+  }
+  bool full() const { return out_.size() >= k_; }
+
+  void add(ItemIndex item) {
+    if (full()) return;
+    size_t slot = mix64(item) % kSlots;
+    while (slots_[slot] != kNoItem) {
+      if (slots_[slot] == item) return;
+      slot = (slot + 1) % kSlots;
+    }
+    slots_[slot] = item;
+    out_.push_back(item);
+  }
+
+ private:
+  static constexpr size_t kSlots = 4096;
+  std::array<ItemIndex, kSlots> slots_;
+  const size_t k_;
+  std::vector<ItemIndex>& out_;
+};
+
+// The `pool` boostable items with the largest key, largest first, ties by ascending index.
+template <typename Key>
+std::vector<ItemIndex> largest(std::span<const ItemIndex> items, int pool, const Key& key) {
+  std::vector<std::pair<double, ItemIndex>> keyed;
+  keyed.reserve(items.size());
+  for (const ItemIndex item : items) keyed.emplace_back(-key(item), item);
+  const size_t count = std::min(keyed.size(), static_cast<size_t>(pool));
+  std::partial_sort(keyed.begin(), keyed.begin() + static_cast<std::ptrdiff_t>(count), keyed.end());
+  std::vector<ItemIndex> out;
+  for (size_t i = 0; i < count; ++i) out.push_back(keyed[i].second);
+  return out;
+}
+
+std::shared_ptr<const VectorIndex> index_of(const World& world, std::span<const ItemIndex> items,
+                                            const VectorIndexOptions& options) {
+  std::vector<float> rows;
+  rows.reserve(items.size() * kDims);
+  for (const ItemIndex item : items) {
+    const Vector& vector = world.item(item)->vector;
+    rows.insert(rows.end(), vector.begin(), vector.end());
+  }
+  return VectorIndex::build({items.begin(), items.end()}, std::move(rows), options);
+}
+
+}  // namespace
+
+std::shared_ptr<const RetrievalIndex> RetrievalIndex::build(std::shared_ptr<const World> world,
+                                                            const ItemRatesReader& rates,
+                                                            const RetrievalOptions& options,
+                                                            const RetrievalIndex* previous) {
+  auto index = std::make_shared<RetrievalIndex>();
+  index->index_vectors(*world, options, previous);
+  index->list_small_programs(*world, options);
+  index->fresh_ = largest(world->boostable(), options.fresh_pool, [&](ItemIndex item) {
+    const std::optional<Millis>& published = world->item(item)->item.published_at;
+    return published ? static_cast<double>(published->count()) : 0.0;
+  });
+  index->popular_ = largest(world->boostable(), options.popular_pool, [&](ItemIndex item) {
+    return static_cast<double>(rates.rates(item).clicks);
+  });
+  return index;
+}
+
+void RetrievalIndex::index_vectors(const World& world, const RetrievalOptions& options,
+                                   const RetrievalIndex* previous) {
+  const std::span<const ItemIndex> items = world.boostable();
+  std::vector<ItemIndex> changed;
+  if (previous != nullptr) {
+    vectors_ = previous->vectors_;
+    // Both lists ascend: one walk tells what is new, changed or gone since the vectors were
+    // indexed.
+    const std::span<const ItemIndex> indexed = vectors_->ids();
+    size_t i = 0, j = 0;
+    while (i < items.size() || j < indexed.size()) {
+      if (j == indexed.size() || (i < items.size() && items[i] < indexed[j])) {
+        changed.push_back(items[i++]);
+      } else if (i == items.size() || indexed[j] < items[i]) {
+        stale_.push_back(indexed[j++]);
+      } else {
+        const Vector& now = world.item(items[i])->vector;
+        if (std::memcmp(now.data(), vectors_->row(j), sizeof now) != 0) {
+          changed.push_back(items[i]);
+          stale_.push_back(items[i]);
+        }
+        ++i, ++j;
+      }
+    }
+  }
+  const auto moved = static_cast<int64_t>(changed.size() + stale_.size());
+  const auto tolerated =
+      std::max(options.delta_always_allowed,
+               static_cast<int64_t>(options.delta_max_share * static_cast<double>(items.size())));
+  if (previous == nullptr || moved > tolerated) {
+    vectors_ = index_of(world, items, options.index);
+    changed.clear();
+    stale_.clear();
+  }
+  changed_ = index_of(world, changed, options.index);
+}
+
+void RetrievalIndex::list_small_programs(const World& world, const RetrievalOptions& options) {
+  for (size_t p = 0; p < world.programs().programs.size(); ++p) {
+    const std::span<const ItemIndex> items = world.items_of(static_cast<ProgramIndex>(p));
+    if (items.size() > static_cast<size_t>(options.small_program_items)) continue;
+    small_programs_.insert(small_programs_.end(), items.begin(), items.end());
+  }
+}
+
+void RetrievalIndex::nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const {
+  vectors_->search(query, k + std::min(stale_.size(), k), out);
+  std::erase_if(out, [&](const VectorHit& hit) {
+    return std::binary_search(stale_.begin(), stale_.end(), hit.item);
+  });
+  if (changed_->size() > 0) {
+    std::vector<VectorHit> recent;
+    changed_->search(query, k, recent);
+    out.insert(out.end(), recent.begin(), recent.end());
+    std::sort(out.begin(), out.end(), [](const VectorHit& a, const VectorHit& b) {
+      return a.similarity != b.similarity ? a.similarity > b.similarity : a.item < b.item;
+    });
+  }
+  if (out.size() > k) out.resize(k);
+}
+
+IndexRetriever::IndexRetriever(RetrievalOptions options) : options_(options), current_(nullptr) {}
+
+void IndexRetriever::refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates) {
+  const std::shared_ptr<const RetrievalIndex> previous = current_.get();
+  current_.set(RetrievalIndex::build(std::move(world), rates, options_, previous.get()));
+}
+
+void IndexRetriever::retrieve(const RankRequest& request, const ViewerState& viewer,
+                              const World& world, const RankingOptions& options,
+                              std::vector<ItemIndex>& out) {
+  const auto k = static_cast<size_t>(options.retrieve_k);
+  Distinct chosen(k, out);
+  const std::shared_ptr<const RetrievalIndex> index = current_.get();
+  if (index == nullptr) return;  // still being built: fewer candidates, the organic list stands
+  for (const ItemIndex item : index->small_programs()) chosen.add(item);
+
+  const auto reserved = static_cast<size_t>(options.fresh_k + options.popular_k);
+  const Vector query = request.personalized ? encode_viewer(viewer, options_.viewer) : Vector{};
+  if (query != Vector{} && k > reserved) {
+    std::vector<VectorHit> hits;
+    index->nearest(query, k - reserved, hits);
+    for (const VectorHit& hit : hits) chosen.add(hit.item);
+  }
+  const auto add_some = [&](const std::vector<ItemIndex>& items, int count) {
+    const auto end = std::min(items.size(), static_cast<size_t>(count));
+    for (size_t i = 0; i < end; ++i) chosen.add(items[i]);
+  };
+  add_some(index->fresh(), options.fresh_k);
+  add_some(index->popular(), options.popular_k);
+  // Places that nobody took (a viewer without a vector) go to more of both.
+  add_some(index->popular(), options_.popular_pool);
+  add_some(index->fresh(), options_.fresh_pool);
+  std::erase_if(out, [&](ItemIndex item) { return world.programs_of(item).empty(); });
+}
+
+}  // namespace shanhuo

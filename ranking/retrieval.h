@@ -1,0 +1,77 @@
+// Which boostable items this viewer might like: the first stage of the read walk.
+//
+// Four sources, in this order, each item once: items of small programs (a notice or a county's one
+// good must be found whoever looks), nearest items to the viewer's vector, newest items, popular
+// items. The order is the order of the answer; when it is full, later sources lose. Eligibility is
+// not checked here.
+//
+// RetrievalIndex is an immutable snapshot, built aside for one World and swapped in. VectorIndex is
+// rebuilt only when more than `delta_max_share` of the boostable items changed; until then changed
+// items are scanned beside it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/published.h"
+#include "models/viewer_encoder.h"
+#include "ranking/candidate.h"
+#include "ranking/vector_index.h"
+#include "ranking/world.h"
+
+namespace shanhuo {
+
+struct RetrievalOptions {
+  VectorIndexOptions index;
+  ViewerEncoderOptions viewer;
+  double delta_max_share = 0.05;  // of the boostable items; higher: rarer builds, longer scans
+  int64_t delta_always_allowed = 2'000;  // changed items that never force a build
+  int small_program_items = 16;          // programs up to this size are always candidates; 0: none
+  int fresh_pool = 200;                  // newest and popular items kept for choosing from
+  int popular_pool = 200;
+};
+
+class RetrievalIndex {
+ public:
+  // Pure but for time. `previous` may be nullptr; its vector index is taken over when it still
+  // fits.
+  static std::shared_ptr<const RetrievalIndex> build(std::shared_ptr<const World> world,
+                                                     const ItemRatesReader& rates,
+                                                     const RetrievalOptions& options,
+                                                     const RetrievalIndex* previous);
+
+  const VectorIndex& vectors() const { return *vectors_; }
+  const std::vector<ItemIndex>& fresh() const { return fresh_; }      // newest first
+  const std::vector<ItemIndex>& popular() const { return popular_; }  // most clicks first
+  const std::vector<ItemIndex>& small_programs() const { return small_programs_; }
+  // The `k` nearest, best first; replaces `out`.
+  void nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const;
+
+ private:
+  void index_vectors(const World& world, const RetrievalOptions& options,
+                     const RetrievalIndex* previous);
+  void list_small_programs(const World& world, const RetrievalOptions& options);
+
+  std::shared_ptr<const VectorIndex> vectors_;  // as of its build
+  std::vector<ItemIndex> stale_;                // ascending: in vectors_, but changed or gone since
+  std::shared_ptr<const VectorIndex> changed_;  // new and changed items, scanned exactly
+  std::vector<ItemIndex> fresh_, popular_, small_programs_;
+};
+
+class IndexRetriever final : public Retriever {
+ public:
+  explicit IndexRetriever(RetrievalOptions options);
+
+  // Called by one maintenance thread when the world or the rates changed. Builds, then swaps.
+  void refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates);
+  std::shared_ptr<const RetrievalIndex> current() const { return current_.get(); }
+
+  void retrieve(const RankRequest& request, const ViewerState& viewer, const World& world,
+                const RankingOptions& options, std::vector<ItemIndex>& out) override;
+
+ private:
+  const RetrievalOptions options_;
+  Published<RetrievalIndex> current_;
+};
+
+}  // namespace shanhuo
