@@ -25,7 +25,7 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";  // a numeric address
   uint16_t port = 8080;            // 0: any free one, see HttpServer::port()
   int threads = 2;
-  size_t connections_max = 4096;                  // each costs a socket and, idle, about 2 kB
+  size_t connections_max = 4096;                  // each costs a socket and, idle, 18 kB
   size_t header_bytes_max = 16 << 10;             // request line and headers; past it 431
   size_t body_bytes_max = 8 << 20;                // past it 413
   size_t buffered_bytes_max = size_t{512} << 20;  // bodies held by all requests; past it 503
@@ -71,8 +71,9 @@ class HttpServer {
 
   HttpServerStats stats() const;
 
+  struct Core;  // defined in http_server.cc
+
  private:
-  struct Core;
   std::shared_ptr<Core> core_;
 };
 

@@ -1,0 +1,216 @@
+#include "serving/http_client.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <charconv>
+#include <chrono>
+
+namespace shanhuo {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Deadline = std::chrono::steady_clock::time_point;
+using ResponseParser = http::response_parser<http::string_body>;
+
+bool idempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE";
+}
+
+std::string request_head(std::string_view method, std::string_view target, std::string_view host,
+                         uint16_t port, const HttpClient::Headers& headers, size_t body_bytes) {
+  std::string head;
+  head.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
+  const auto own_host = [](const auto& header) {
+    return equals_ignoring_case(header.first, "host");
+  };
+  if (std::none_of(headers.begin(), headers.end(), own_host)) {
+    head.append("host: ").append(host).append(":").append(std::to_string(port)).append("\r\n");
+  }
+  for (const auto& [name, value] : headers) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  }
+  if (body_bytes > 0 || (method != "GET" && method != "HEAD")) {
+    head.append("content-length: ").append(std::to_string(body_bytes)).append("\r\n");
+  }
+  return head.append("\r\n");
+}
+
+HttpResponse to_response(ResponseParser::value_type&& message) {
+  HttpResponse response;
+  response.status = static_cast<int>(message.result_int());
+  response.content_type.clear();
+  for (const auto& field : message) {
+    const auto name = field.name_string(), value = field.value();
+    if (field.name() == http::field::content_type) response.content_type = value;
+    response.headers.emplace_back(std::string(name.data(), name.size()),
+                                  std::string(value.data(), value.size()));
+  }
+  response.body = std::move(message.body());
+  return response;
+}
+
+}  // namespace
+
+struct HttpClient::Connection {
+  Connection(std::string h, uint16_t p) : host(std::move(h)), port(p) {}
+
+  error_code connect(Deadline deadline);
+  error_code exchange(std::string_view head, std::string_view body, ResponseParser& parser,
+                      Deadline deadline);
+  // Runs the one pending operation; past the deadline it is cut short and `ec` says timed_out.
+  void run_until(Deadline deadline, error_code& ec);
+  bool still_open();
+  void close() {
+    error_code ignored;
+    socket.close(ignored);
+    buffer.clear();
+  }
+
+  const std::string host;
+  const uint16_t port;
+  asio::io_context io{1};
+  asio::ip::tcp::socket socket{io};
+  boost::beast::flat_buffer buffer;
+};
+
+void HttpClient::Connection::run_until(Deadline deadline, error_code& ec) {
+  io.restart();
+  io.run_until(deadline);
+  if (io.stopped()) return;
+  close();
+  io.run();
+  ec = asio::error::timed_out;
+}
+
+error_code HttpClient::Connection::connect(Deadline deadline) {
+  error_code ec;
+  asio::ip::tcp::resolver resolver(io);
+  const auto endpoints = resolver.resolve(host, std::to_string(port), ec);
+  if (ec) return ec;
+  asio::async_connect(socket, endpoints,
+                      [&ec](error_code result, const asio::ip::tcp::endpoint&) { ec = result; });
+  run_until(deadline, ec);
+  error_code ignored;
+  if (!ec) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  return ec;
+}
+
+error_code HttpClient::Connection::exchange(std::string_view head, std::string_view body,
+                                            ResponseParser& parser, Deadline deadline) {
+  const std::array parts = {asio::const_buffer(head.data(), head.size()),
+                            asio::const_buffer(body.data(), body.size())};
+  // The read starts with the write: a server may refuse a large body before it has seen it all.
+  error_code write_ec, read_ec;
+  asio::async_write(socket, parts, [&](error_code result, size_t) { write_ec = result; });
+  http::async_read(socket, buffer, parser, [&](error_code result, size_t) {
+    read_ec = result;
+    if (!parser.is_done() || parser.keep_alive()) return;
+    error_code ignored;
+    socket.shutdown(asio::socket_base::shutdown_both, ignored);  // ends a write nobody reads
+  });
+  run_until(deadline, read_ec);
+  if (!read_ec && write_ec) close();
+  return read_ec;
+}
+
+// An idle connection that became readable was closed by the server (or speaks out of turn).
+bool HttpClient::Connection::still_open() {
+  if (!socket.is_open()) return false;
+  error_code ec;
+  socket.non_blocking(true, ec);
+  char byte;
+  socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, ec);
+  return ec == asio::error::would_block;
+}
+
+HttpClient::HttpClient(std::string host, uint16_t port)
+    : connection_(std::make_unique<Connection>(std::move(host), port)) {}
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
+
+Result<HttpResponse> HttpClient::request(std::string_view method, std::string_view target,
+                                         const Headers& headers, std::string_view body,
+                                         int timeout_ms) {
+  Connection& c = *connection_;
+  const Deadline deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  const std::string head = request_head(method, target, c.host, c.port, headers, body.size());
+  const std::string peer = c.host + ":" + std::to_string(c.port);
+  for (bool retried = false;; retried = true) {
+    const bool reused = c.still_open();
+    if (!reused) {
+      c.close();
+      const error_code ec = c.connect(deadline);
+      if (ec) {
+        c.close();
+        return Error{ErrorCode::kUnavailable, "connect to " + peer + ": " + ec.message()};
+      }
+    }
+    ResponseParser parser;
+    parser.body_limit(kClientBodyBytesMax);
+    parser.header_limit(64 << 10);
+    parser.skip(method == "HEAD");
+    const error_code ec = c.exchange(head, body, parser, deadline);
+    if (!ec) {
+      if (!parser.keep_alive()) c.close();
+      return to_response(parser.release());
+    }
+    const bool nothing_came = !parser.got_some();
+    c.close();
+    if (ec == http::error::body_limit) return Error{ErrorCode::kTooLarge, peer + ": long answer"};
+    const bool may_retry = reused && !retried && nothing_came && ec != asio::error::timed_out;
+    if (!may_retry || !idempotent(method)) {
+      return Error{ErrorCode::kUnavailable, std::string(method) + " " + std::string(target) +
+                                                " at " + peer + ": " + ec.message()};
+    }
+  }
+}
+
+Result<HttpResponse> HttpClient::send_json(std::string_view method, std::string_view target,
+                                           std::string_view body, int timeout_ms) {
+  return request(method, target, {{"content-type", "application/json"}}, body, timeout_ms);
+}
+
+Result<Endpoint> parse_endpoint(std::string_view url) {
+  constexpr std::string_view kScheme = "http://";
+  std::string_view rest = url;
+  const bool has_scheme = rest.substr(0, kScheme.size()) == kScheme;
+  if (has_scheme) rest.remove_prefix(kScheme.size());
+  if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
+  const Error wrong{ErrorCode::kInvalid,
+                    "'" + std::string(url) + "' is not http://host:port or host:port"};
+  Endpoint endpoint;
+  const size_t bracket = rest.rfind(']');
+  const size_t colon = rest.rfind(':');
+  const bool has_port =
+      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  std::string_view host = rest.substr(0, has_port ? colon : rest.size());
+  if (has_port) {
+    const std::string_view port = rest.substr(colon + 1);
+    const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
+    if (ec != std::errc() || end != port.data() + port.size()) return wrong;
+  } else if (has_scheme) {
+    endpoint.port = 80;
+  } else {
+    return wrong;
+  }
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  if (host.empty() || host.find_first_of("/@?# ") != std::string_view::npos) return wrong;
+  endpoint.host = host;
+  return endpoint;
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,213 @@
+// render() copies our numbers into prometheus-cpp's plain structs and lets its serializer write and
+// escape the text: its own Histogram takes a lock for every observation, ours does not.
+#include "serving/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "base/check.h"
+
+namespace shanhuo {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Families = std::vector<MetricFamily>;
+
+constexpr double kRankBounds[] = {50e-6, 100e-6, 150e-6, 200e-6, 300e-6, 400e-6, 500e-6, 750e-6,
+                                  1e-3,  1.5e-3, 2e-3,   3e-3,   4e-3,   5e-3,   7.5e-3, 10e-3,
+                                  15e-3, 20e-3,  30e-3,  50e-3,  100e-3, 1.0};
+constexpr double kFreshnessBounds[] = {1e-3,   2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 200e-3,
+                                       500e-3, 1.0,  2.0,  5.0,   10.0,  30.0,  60.0,   300.0};
+
+MetricFamily& family(Families& out, std::string name, std::string help, MetricType type) {
+  MetricFamily& added = out.emplace_back();
+  added.name = "shanhuo_" + std::move(name);
+  added.help = std::move(help);
+  added.type = type;
+  return added;
+}
+
+ClientMetric& labelled(MetricFamily& out, const std::vector<std::string>& names,
+                       const std::vector<std::string>& values) {
+  ClientMetric& metric = out.metric.emplace_back();
+  for (size_t i = 0; i < names.size(); ++i) metric.label.push_back({names[i], values[i]});
+  return metric;
+}
+
+void add_counter(Families& out, std::string name, std::string help, uint64_t count) {
+  family(out, std::move(name), std::move(help), MetricType::Counter)
+      .metric.emplace_back()
+      .counter.value = static_cast<double>(count);
+}
+
+void add_gauge(Families& out, std::string name, std::string help, double value) {
+  family(out, std::move(name), std::move(help), MetricType::Gauge)
+      .metric.emplace_back()
+      .gauge.value = value;
+}
+
+void add_counters(Families& out, std::string name, std::string help,
+                  const CounterFamily& counters) {
+  MetricFamily& added = family(out, std::move(name), std::move(help), MetricType::Counter);
+  for (const CounterFamily::Series& series : counters.read()) {
+    labelled(added, counters.label_names(), series.label_values).counter.value =
+        static_cast<double>(series.count);
+  }
+}
+
+void add_histogram(Families& out, std::string name, std::string help, const Histogram& histogram) {
+  auto& shown = family(out, std::move(name), std::move(help), MetricType::Histogram)
+                    .metric.emplace_back()
+                    .histogram;
+  uint64_t cumulative = 0;
+  const auto bounds = histogram.bounds_s();
+  for (size_t i = 0; i <= bounds.size(); ++i) {
+    cumulative += histogram.bucket(i);
+    const double bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
+    shown.bucket.push_back({cumulative, bound});
+  }
+  shown.sample_count = cumulative;
+  shown.sample_sum = histogram.sum_s();
+}
+
+void add_events(Families& out, const Metrics& m) {
+  MetricFamily& events =
+      family(out, "events_total",
+             "Events by what became of them; applied, duplicate, late and dead end "
+             "the accepted ones.",
+             MetricType::Counter);
+  const std::pair<const char*, const Counter&> results[] = {
+      {"accepted", m.events_accepted}, {"rejected", m.events_rejected},
+      {"applied", m.events_applied},   {"duplicate", m.events_duplicate},
+      {"late", m.events_late},         {"dead", m.events_dead}};
+  for (const auto& [result, counter] : results) {
+    labelled(events, {"result"}, {result}).counter.value = static_cast<double>(counter.value());
+  }
+  add_counters(out, "event_unknown_fields_total", "Fields of events that were skipped, by name.",
+               m.event_unknown_fields);
+  add_counters(out, "dead_letters_total", "Dead events by reason.", m.dead_letters);
+  add_counter(out, "token_expired_total", "Events whose token had expired; applied as organic.",
+              m.token_expired.value());
+}
+
+void add_programs(Families& out, std::vector<ProgramMetric> programs) {
+  if (programs.size() > Metrics::kProgramsMax) programs.resize(Metrics::kProgramsMax);
+  MetricFamily delivered, price;
+  delivered.name = "shanhuo_program_delivered_total";
+  delivered.help = "Units delivered towards the program's goals.";
+  delivered.type = MetricType::Counter;
+  price.name = "shanhuo_program_price";
+  price.help = "Shadow price of the program, fen a unit.";
+  price.type = MetricType::Gauge;
+  for (const ProgramMetric& program : programs) {
+    labelled(delivered, {"program"}, {program.program}).counter.value =
+        static_cast<double>(program.delivered);
+    labelled(price, {"program"}, {program.program}).gauge.value = program.price;
+  }
+  out.push_back(std::move(delivered));
+  out.push_back(std::move(price));
+}
+
+}  // namespace
+
+Histogram::Histogram(std::span<const double> upper_bounds_s) : bounds_s_(upper_bounds_s) {
+  CHECK(bounds_s_.size() <= kBoundsMax);
+  CHECK(std::is_sorted(bounds_s_.begin(), bounds_s_.end()));
+  for (size_t i = 0; i < bounds_s_.size(); ++i) bounds_ns_[i] = std::llround(bounds_s_[i] * 1e9);
+}
+
+void Histogram::observe_ns(int64_t ns) {
+  const auto end = bounds_ns_.begin() + static_cast<ptrdiff_t>(bounds_s_.size());
+  const auto at = std::lower_bound(bounds_ns_.begin(), end, ns) - bounds_ns_.begin();
+  buckets_[static_cast<size_t>(at)].fetch_add(1, std::memory_order_relaxed);
+  sum_ns_.fetch_add(ns, std::memory_order_relaxed);
+}
+
+uint64_t Histogram::count() const {
+  uint64_t total = 0;
+  for (size_t i = 0; i <= bounds_s_.size(); ++i) total += bucket(i);
+  return total;
+}
+
+double Histogram::quantile_s(double q) const {
+  const uint64_t total = count();
+  if (total == 0) return 0;
+  const double wanted = q * static_cast<double>(total);
+  uint64_t cumulative = 0;
+  for (size_t i = 0; i < bounds_s_.size(); ++i) {
+    cumulative += bucket(i);
+    if (static_cast<double>(cumulative) >= wanted) return bounds_s_[i];
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+CounterFamily::CounterFamily(std::vector<std::string> label_names, size_t series_max)
+    : label_names_(std::move(label_names)), series_max_(series_max) {}
+
+Counter& CounterFamily::at(const std::vector<std::string_view>& label_values) {
+  CHECK(label_values.size() == label_names_.size());
+  std::vector<std::string> key(label_values.begin(), label_values.end());
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = series_.find(key); found != series_.end()) return *found->second;
+  }
+  const std::lock_guard lock(mutex_);
+  if (!series_.contains(key) && series_.size() >= series_max_) {
+    key.assign(label_names_.size(), "other");
+  }
+  std::unique_ptr<Counter>& counter = series_[std::move(key)];
+  if (counter == nullptr) counter = std::make_unique<Counter>();
+  return *counter;
+}
+
+std::vector<CounterFamily::Series> CounterFamily::read() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<Series> all;
+  all.reserve(series_.size());
+  for (const auto& [values, counter] : series_) all.push_back({values, counter->value()});
+  return all;
+}
+
+Metrics::Metrics() : rank_latency(kRankBounds), freshness(kFreshnessBounds) {}
+
+std::string Metrics::render() const {
+  Families out;
+  add_events(out, *this);
+  add_histogram(out, "rank_latency_seconds", "Receipt of a rank request to its answer.",
+                rank_latency);
+  add_histogram(out, "freshness_seconds", "Event durable to visible to ranking.", freshness);
+  add_counter(out, "rank_requests_total", "Rank requests answered.", rank_requests.value());
+  add_counter(out, "rank_errors_total", "Rank requests refused.", rank_errors.value());
+  add_counter(out, "boosts_inserted_total", "Items inserted into rank answers.",
+              boosts_inserted.value());
+  add_counters(out, "degraded_total", "Answers that did without a stage.", degraded);
+  add_counters(out, "experiment_exposures_total", "Requests that took part in an experiment.",
+               experiment_exposures);
+  add_gauge(out, "user_loss_ratio", "Organic value given up for inserted items.",
+            user_loss_ratio.value());
+  add_counter(out, "decisions_lost_total", "Decisions that a crash has forgotten.",
+              decisions_lost.value());
+  add_gauge(out, "stream_lag_records", "Records on the log that are not yet applied.",
+            stream_lag_records.value());
+  add_counters(out, "http_requests_total", "Answers by route and status.", http_requests);
+  if (read_programs) add_programs(out, read_programs());
+  if (read_shed) add_counter(out, "shed_total", "Requests refused under load.", read_shed());
+  if (read_connections) {
+    add_gauge(out, "http_connections", "Open connections.",
+              static_cast<double>(read_connections()));
+  }
+  if (read_inflight) {
+    add_gauge(out, "http_inflight", "Requests in a handler.", static_cast<double>(read_inflight()));
+  }
+  return prometheus::TextSerializer().Serialize(out);
+}
+
+}  // namespace shanhuo
