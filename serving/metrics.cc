@@ -152,9 +152,14 @@ double Histogram::quantile_s(double q) const {
 CounterFamily::CounterFamily(std::vector<std::string> label_names, size_t series_max)
     : label_names_(std::move(label_names)), series_max_(series_max) {}
 
-Counter& CounterFamily::at(const std::vector<std::string_view>& label_values) {
-  CHECK(label_values.size() == label_names_.size());
-  std::vector<std::string> key(label_values.begin(), label_values.end());
+Counter& CounterFamily::at(std::string_view value) { return at_key({std::string(value)}); }
+
+Counter& CounterFamily::at(std::string_view first, std::string_view second) {
+  return at_key({std::string(first), std::string(second)});
+}
+
+Counter& CounterFamily::at_key(std::vector<std::string> key) {
+  CHECK(key.size() == label_names_.size());
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = series_.find(key); found != series_.end()) return *found->second;

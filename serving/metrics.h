@@ -69,8 +69,8 @@ class CounterFamily {
  public:
   CounterFamily(std::vector<std::string> label_names, size_t series_max);
   // Requires: as many values as label names.
-  Counter& at(const std::vector<std::string_view>& label_values);
-  Counter& at(std::string_view value) { return at(std::vector<std::string_view>{value}); }
+  Counter& at(std::string_view value);
+  Counter& at(std::string_view first, std::string_view second);
 
   struct Series {
     std::vector<std::string> label_values;
@@ -80,6 +80,8 @@ class CounterFamily {
   const std::vector<std::string>& label_names() const { return label_names_; }
 
  private:
+  Counter& at_key(std::vector<std::string> label_values);
+
   const std::vector<std::string> label_names_;
   const size_t series_max_;
   mutable std::shared_mutex mutex_;
