@@ -135,7 +135,7 @@ class CatalogueState final : public Checkpointed {
   Catalogue::Chunk& writable_chunk(ItemIndex index);
   Catalogue::CreatorEntry& writable_creator(const std::string& id);
   void changed(std::string key);
-  void freeze_shared();
+  std::shared_ptr<const Catalogue> share_next();
   void write(const std::string& key);
 
   Interner& interner_;
@@ -144,6 +144,7 @@ class CatalogueState final : public Checkpointed {
   std::shared_ptr<Catalogue> next_;        // being written
   std::unordered_set<size_t> own_chunks_;  // parts of next_ that no snapshot shares
   std::unordered_set<size_t> own_shards_;
+  std::array<std::unordered_set<std::string>, Catalogue::kCreatorShards> own_creators_;
   bool changed_ = false;
   std::set<std::string> dirty_;              // keys changed since the last checkpoint
   std::set<std::string> frozen_keys_;        // keys of the running checkpoint, not yet written

@@ -113,7 +113,7 @@ class ExposureRollups final : public Checkpointed {
 
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // of records in memory
   uint64_t moved_early() const { return moved_early_.load(std::memory_order_relaxed); }  // hours
-  uint64_t supplements() const { return supplements_count_.load(std::memory_order_relaxed); }
+  uint64_t supplements() const { return supplements_.load(std::memory_order_relaxed); }
 
   // Requires: the previous checkpoint, if it was committed at all, is readable by now.
   void begin_checkpoint(StateWriter& writer) override;
@@ -125,55 +125,59 @@ class ExposureRollups final : public Checkpointed {
     ExposureRecord record;
     uint8_t mark = 0;
   };
-  using HourItems = std::unordered_map<ItemIndex, Held>;
+  struct Hour {
+    std::unordered_map<ItemIndex, Held> items;
+    size_t bytes = 0;
+  };
+  using Hours = std::map<int64_t, Hour>;
   using Supplements = std::map<std::pair<ItemIndex, int64_t>, ExposureRecord>;
   struct Ref {
     int64_t hour;
     ItemIndex item;
     Held* held;
   };
-  // One item's records in [from, to): those in memory, and what the disk holds of the rest.
+  // One item's records of the asked hours: those in memory, and where the disk goes on.
   struct Slice {
-    std::vector<std::pair<int64_t, ExposureRecord>> records;
-    int64_t disk_before = INT64_MIN;   // hours below it are on disk
-    uint32_t generation = UINT32_MAX;  // supplements from this generation on are in `records`
+    std::vector<std::pair<int64_t, ExposureRecord>> records;  // hour, record; in no order
+    int64_t disk_before = INT64_MIN;                          // hours below it are on disk
+    uint32_t generation = 0;  // supplements from this one on are in `records`
   };
-  class Report;
 
-  ExposureRecord* supplement(ItemIndex item, int64_t hour);
-  void add_to(const ExposureEvent& event, ExposureRecord* record);
+  Hour& hour_at(int64_t hour);
+  static void add_to(const ExposureEvent& event, ExposureRecord* record);
   void release_moved();
   void choose_moving();
   void save_hot(const Ref& ref);
-  void move_to_disk(int64_t hour, ItemIndex item, const ExposureRecord& record);
-  bool move_some(size_t* left);
-  Status restore_meta(const StateReader& reader);
+  bool move_some(size_t records_max);
+  bool write_supplements();
+  Status restore_hot(std::string_view key, std::string_view value);
   Slice memory_slice(ItemIndex item, int64_t from, int64_t to) const;
-  Status read_disk(ItemIndex item, int64_t from, int64_t to, const StateReader& reader,
+  Status read_disk(std::string_view item_id, int64_t from, int64_t to, const StateReader& reader,
                    Slice* slice) const;
 
   const ExposureOptions options_;
   Interner& interner_;
   std::atomic<size_t> bytes_{0};
   std::atomic<uint64_t> moved_early_{0};
-  std::atomic<uint64_t> supplements_count_{0};
+  std::atomic<uint64_t> supplements_{0};
 
-  mutable std::mutex mutex_;  // guards what follows; the writer reads without it
-  std::map<int64_t, HourItems> hours_;
-  int64_t hot_from_ = INT64_MIN;     // earlier hours may not change any more
+  mutable std::mutex mutex_;  // guards what follows; only the writer changes it
+  Hours hours_;
+  int64_t hot_from_ = INT64_MIN;     // earlier hours do not change any more
   int64_t memory_from_ = INT64_MIN;  // earlier hours are on disk alone; <= hot_from_
-  Supplements live_supplements_, frozen_supplements_;
-  uint32_t generation_ = 1;  // of frozen_supplements_ when the next checkpoint begins
+  Supplements live_supplements_;
+  Supplements
+      frozen_supplements_;   // generation_ - 1, unless empty; in memory until readable on disk
+  uint32_t generation_ = 1;  // of live_supplements_, once they are frozen
 
   int64_t watermark_hour_ = INT64_MIN;  // writer only, as all below
-  int64_t last_hour_ = INT64_MIN;       // of last_items_
-  HourItems* last_items_ = nullptr;
+  int64_t last_hour_ = INT64_MIN;       // of last_
+  Hour* last_ = nullptr;
   DirtyList<Ref> dirty_;
   StateWriter* writer_ = nullptr;
-  bool hot_written_ = true;
-  std::map<int64_t, HourItems>::iterator moving_;  // hour and item that move next
-  HourItems::iterator moving_item_;
-  bool moving_started_ = false;
+  Hours::iterator moving_hour_;  // where the running checkpoint's move stands
+  std::unordered_map<ItemIndex, Held>::iterator moving_item_;
+  Supplements::iterator next_supplement_;
 };
 
 }  // namespace shanhuo

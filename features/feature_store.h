@@ -72,7 +72,7 @@ struct Counted {
   bool viewable = false;
   // By position in token->programs: the viewable exposure is new for that program.
   std::array<bool, kProgramsPerItemMax> program_viewable{};
-  Counts counts;  // all that was added; amount_fen is the change of income
+  Counts counts{};  // all that was added; amount_fen is the change of income
 };
 
 // Called for every applied event that is not late, on the fold's thread, in log order, after the
@@ -91,7 +91,7 @@ struct FeatureStoreStats {
   uint64_t unknown_items = 0;      // events of items that the catalogue did not have
   uint64_t viewable_repeated = 0;  // would have been viewable, but was counted before
   uint64_t dedup_forgotten = 0;    // by the budgets of viewable and token memory
-  uint64_t viewers = 0, viewers_refused = 0, insertions_dropped = 0;
+  uint64_t viewers = 0, viewers_refused = 0, insertions_dropped = 0;  // insertions: frequency.h
   uint64_t buckets_dropped = 0, hours_moved_early = 0, supplements = 0;
   uint64_t orders_refused = 0, program_rows_refused = 0, items_refused = 0;
   size_t viewer_bytes = 0, item_bytes = 0, exposure_bytes = 0, ledger_bytes = 0, program_bytes = 0,
@@ -135,11 +135,9 @@ class FeatureStore final : public StateMachine, public Checkpointed {
   Status restore(const StateReader& reader) override;
 
  private:
-  static bool looks_viewable(const Interaction& event, const CatalogueItem* item);
   void decide_viewable(Counted* counted, uint64_t user_hash);
-  void count(Counted* counted, uint64_t user_hash);
+  void add_everywhere(const Counted& counted, uint64_t user_hash);
   void add_programs(const Counted& counted);
-  void sweep(Millis watermark);
 
   const FeatureStoreOptions options_;
   Interner& interner_;

@@ -79,7 +79,7 @@ class Interner final : public Checkpointed {
   std::vector<std::unique_ptr<Table>> tables_;  // the last one is table_
   std::vector<std::unique_ptr<Entry[]>> own_chunks_;
   std::vector<std::unique_ptr<char[]>> blocks_;  // bytes of ids
-  size_t block_left_ = 0;
+  size_t block_used_ = 0, block_left_ = 0;       // of the last block
 
   StateWriter* writer_ = nullptr;  // the fold's thread only, as the two below
   size_t written_ = 0;             // ids below are checkpointed

@@ -14,7 +14,8 @@
 // newest, which is counted (buckets_dropped).
 //
 // Checkpointed: "it" + item id -> rates and 5-minute buckets; "it" + item id + 0x00 + hour (8
-// bytes, big-endian, sign flipped) -> the counts of that hour. Equal events give equal bytes.
+// bytes, big-endian, sign flipped) -> the counts of that hour; "it" + 0x00 -> the watermark. Equal
+// events give equal bytes.
 #pragma once
 
 #include <array>
@@ -47,7 +48,7 @@ struct ItemWindows {
 
 class ItemState final : public Checkpointed {
  public:
-  ItemState(ItemStateOptions options, Interner& interner);
+  ItemState(const ItemStateOptions& options, Interner& interner);
   ~ItemState() override;
 
   // Adds what one event counts. `watermark` is the largest event time seen, for readers.
@@ -80,11 +81,13 @@ class ItemState final : public Checkpointed {
   Chunk& writable_chunk(ItemIndex item);
   void add_bucket(std::vector<Bucket>* buckets, int32_t slot, int32_t keep, const Counts& counts);
   void add_rates(RateSlot* slot, Millis ts, const Counts& counts);
-  void sweep(int64_t hour);
+  static void drop_expired(std::vector<Bucket>* buckets, int64_t last_expired);
+  void sweep(Millis watermark);
   void save(ItemIndex item);
-  std::string encode_head(ItemIndex item) const;
+  std::string encode_head(Chunk& chunk, ItemIndex item) const;
   Status restore_record(std::string_view key, std::string_view value);
-  Status restore_head(ItemIndex item, std::string_view value);
+  bool restore_head(ItemIndex item, std::string_view value);
+  bool restore_hour(ItemIndex item, std::string_view key, std::string_view value);
   void sum_windows(ItemIndex item, Millis now, ItemWindows* windows) const;
 
   const ItemStateOptions options_;
@@ -94,6 +97,7 @@ class ItemState final : public Checkpointed {
   std::vector<std::unique_ptr<Chunk>> own_chunks_;  // writer only
   std::atomic<int64_t> watermark_ms_{INT64_MIN};
   std::atomic<size_t> items_end_{0};  // items at and after it have no counts
+  std::atomic<size_t> chunk_count_{0};
   std::atomic<size_t> buckets_{0};
   std::atomic<uint64_t> buckets_dropped_{0};
 
@@ -101,6 +105,7 @@ class ItemState final : public Checkpointed {
   DirtyList<ItemIndex> dirty_;  // writer only, as all below
   StateWriter* writer_ = nullptr;
   int64_t swept_hour_ = INT64_MIN;
+  Millis saved_watermark_{INT64_MIN};
 };
 
 }  // namespace shanhuo

@@ -6,12 +6,13 @@
 // depend on the order of arrival. Each call answers the change of income, for the rollups.
 //
 // One writer (the fold); item_totals() from any thread. At most `orders_max` orders are remembered:
-// beyond, an order still counts in its item's totals, but a refund of it has no effect; counted.
+// beyond, an order still counts in its item's totals, but a refund of it has no effect; counted. A
+// refund of an order that was never seen counts for nothing until the order comes.
 // Checkpointed: "lg" + 'o' + order_id, "lg" + 'i' + item id.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -50,7 +51,8 @@ struct LedgerOrder {
 
 class Ledger final : public Checkpointed {
  public:
-  Ledger(LedgerOptions options, Interner& interner) : options_(options), interner_(interner) {}
+  Ledger(const LedgerOptions& options, Interner& interner)
+      : options_(options), interner_(interner) {}
 
   // Requires: event.type is kOrder or kRefund. Answers the change of income in fen: the amount of
   // an order minus refunds that waited for it, or minus what the refund takes off.
@@ -61,8 +63,8 @@ class Ledger final : public Checkpointed {
   LedgerTotals item_totals(ItemIndex item) const;
   // nullptr: unknown. The fold's thread only.
   const LedgerOrder* find(std::string_view order_id) const;
-  uint64_t orders_refused() const;
-  size_t bytes() const;
+  uint64_t orders_refused() const { return orders_refused_.load(std::memory_order_relaxed); }
+  size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // about
 
   void begin_checkpoint(StateWriter& writer) override;
   bool checkpoint_step(size_t records_max) override;
@@ -79,22 +81,22 @@ class Ledger final : public Checkpointed {
   using Orders = std::unordered_map<std::string, OrderRow>;
   using Totals = std::unordered_map<ItemIndex, TotalsRow>;
 
-  OrderRow* order(const Interaction& event, ItemIndex item);
-  void touch(Orders::value_type* entry);
+  // The order of the event, made now if it is new; nullptr beyond orders_max.
+  Orders::value_type* order(const Interaction& event, ItemIndex item);
   void add_totals(ItemIndex item, const LedgerTotals& change);
   void save_order(const Orders::value_type& entry);
   void save_totals(const Totals::value_type& entry);
-  Status restore_order(std::string_view id, std::string_view value);
-  Status restore_totals(std::string_view id, std::string_view value);
+  bool restore_order(std::string_view id, std::string_view value);
+  bool restore_totals(std::string_view id, std::string_view value);
 
   const LedgerOptions options_;
   Interner& interner_;
   Orders orders_;  // writer only
-  size_t order_bytes_ = 0;
+  std::atomic<uint64_t> orders_refused_{0};
+  std::atomic<size_t> bytes_{0};
 
   mutable std::mutex mutex_;
-  Totals totals_;                // guarded by mutex_
-  uint64_t orders_refused_ = 0;  // guarded by mutex_
+  Totals totals_;  // guarded by mutex_; changed by the writer only
 
   DirtyList<Orders::value_type*> dirty_orders_;  // writer only
   DirtyList<Totals::value_type*> dirty_totals_;

@@ -1,0 +1,193 @@
+// The life of a record: made hot by the first event of its item and hour; changed under the mutex;
+// written as "exh" by each checkpoint that finds it dirty. When the hour is out of reach of events
+// that are not late, begin_checkpoint() declares it moving (hot_from_): it does not change any
+// more, and that checkpoint writes all of it as "exi" and erases "exh". The memory goes at the next
+// begin, when readers can find it on disk, so an hour is seen once at any time.
+//
+// Tested by tests/features_exposure_test.cc against integer sums.
+#include "features/exposure.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "features/exposure_keys.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr size_t kNodeBytes = 112;  // of an entry of Hour::items, allocation included
+constexpr std::string_view kMetaKey = "exm";
+
+}  // namespace
+
+ExposureRollups::Hour& ExposureRollups::hour_at(int64_t hour) {
+  if (last_ != nullptr && last_hour_ == hour) return *last_;
+  auto found = hours_.find(hour);
+  if (found == hours_.end()) {
+    const size_t like_before = hours_.empty() ? 0 : std::prev(hours_.end())->second.items.size();
+    found = hours_.try_emplace(hour).first;
+    found->second.items.reserve(like_before);  // so that the map seldom rehashes as it fills
+  }
+  last_hour_ = hour;
+  last_ = &found->second;
+  return *last_;
+}
+
+void ExposureRollups::add_to(const ExposureEvent& event, ExposureRecord* record) {
+  record->row(ExposureDimension::kSurface, static_cast<uint32_t>(event.surface)).add(event.counts);
+  if (event.counts.viewable > 0) record->viewers.add(event.user_hash);
+  if (event.token == nullptr) return;
+  for (size_t i = 0; i < event.token->programs.size(); ++i) {
+    if (event.token->programs[i] == 0) break;
+    Counts counts = event.counts;
+    counts.viewable = counts.boosted_viewable = event.program_viewable[i] ? 1 : 0;
+    record->row(ExposureDimension::kProgram, event.token->programs[i]).add(counts);
+  }
+  for (const uint32_t variation : event.token->variations) {
+    if (variation == 0) break;
+    record->row(ExposureDimension::kVariation, variation).add(event.counts);
+  }
+}
+
+void ExposureRollups::add(const ExposureEvent& event, Millis watermark) {
+  const int64_t hour = hour_of(event.ts);
+  watermark_hour_ = std::max(watermark_hour_, hour_of(watermark));
+  const std::lock_guard lock(mutex_);
+  if (hour < hot_from_) {
+    supplements_.fetch_add(1, std::memory_order_relaxed);
+    return add_to(event, &live_supplements_[{event.item, hour}]);
+  }
+  Hour& place = hour_at(hour);
+  const auto [found, made] = place.items.try_emplace(event.item);
+  Held& held = found->second;
+  const Ref ref{hour, event.item, &held};
+  dirty_.touch(&held.mark, ref, [&] { save_hot(ref); });
+  const size_t before = made ? 0 : held.record.heap_bytes() + kNodeBytes;
+  add_to(event, &held.record);
+  const size_t grown = held.record.heap_bytes() + kNodeBytes - before;
+  if (grown == 0) return;
+  place.bytes += grown;
+  bytes_.fetch_add(grown, std::memory_order_relaxed);
+}
+
+void ExposureRollups::begin_checkpoint(StateWriter& writer) {
+  writer_ = &writer;
+  const std::pair meta_before(hot_from_, generation_);
+  release_moved();
+  choose_moving();
+  dirty_.begin();
+  moving_hour_ = hours_.begin();
+  if (moving_hour_ != hours_.end()) moving_item_ = moving_hour_->second.items.begin();
+  next_supplement_ = frozen_supplements_.begin();
+  if (std::pair(hot_from_, generation_) == meta_before) return;
+  std::string value;
+  put_fixed(&value, hot_from_);
+  put_fixed(&value, generation_);
+  writer_->put(kMetaKey, value);
+}
+
+// What the previous checkpoint moved is on disk now.
+void ExposureRollups::release_moved() {
+  std::vector<Hours::node_type> moved;  // freed outside the lock
+  Supplements written;
+  const std::lock_guard lock(mutex_);
+  while (!hours_.empty() && hours_.begin()->first < hot_from_) {
+    bytes_.fetch_sub(hours_.begin()->second.bytes, std::memory_order_relaxed);
+    moved.push_back(hours_.extract(hours_.begin()));
+  }
+  last_ = nullptr;
+  memory_from_ = hot_from_;
+  frozen_supplements_.swap(written);
+}
+
+void ExposureRollups::choose_moving() {
+  const std::lock_guard lock(mutex_);
+  if (watermark_hour_ != INT64_MIN) {
+    hot_from_ = std::max(hot_from_, watermark_hour_ - kHotHours);
+  }
+  size_t bytes = 0;
+  for (auto hour = hours_.lower_bound(hot_from_); hour != hours_.end(); ++hour) {
+    bytes += hour->second.bytes;
+  }
+  for (auto hour = hours_.lower_bound(hot_from_);
+       bytes > options_.bytes_max && hour != hours_.end() && hour->first < watermark_hour_;
+       ++hour) {
+    bytes -= hour->second.bytes;
+    hot_from_ = hour->first + 1;
+    moved_early_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (live_supplements_.empty()) return;
+  frozen_supplements_.swap(live_supplements_);
+  ++generation_;
+}
+
+void ExposureRollups::save_hot(const Ref& ref) {
+  if (ref.hour < hot_from_) return;  // it moves as a whole
+  writer_->put(hot_exposure_key(ref.hour, interner_.view_of(ref.item)), ref.held->record.encode());
+}
+
+bool ExposureRollups::checkpoint_step(size_t records_max) {
+  const auto mark_of = [](const Ref& ref) { return &ref.held->mark; };
+  return dirty_.step(records_max, mark_of, [&](const Ref& ref) { save_hot(ref); }) &&
+         move_some(records_max) && write_supplements();
+}
+
+bool ExposureRollups::move_some(size_t records_max) {
+  while (moving_hour_ != hours_.end() && moving_hour_->first < hot_from_) {
+    const auto& [hour, place] = *moving_hour_;
+    for (; moving_item_ != place.items.end(); ++moving_item_) {
+      if (records_max-- == 0) return false;
+      const std::string_view id = interner_.view_of(moving_item_->first);
+      writer_->erase(hot_exposure_key(hour, id));
+      writer_->put(cold_exposure_key(id, hour, 0), moving_item_->second.record.encode());
+    }
+    ++moving_hour_;
+    if (moving_hour_ != hours_.end()) moving_item_ = moving_hour_->second.items.begin();
+  }
+  return true;
+}
+
+bool ExposureRollups::write_supplements() {
+  for (; next_supplement_ != frozen_supplements_.end(); ++next_supplement_) {
+    const auto& [key, record] = *next_supplement_;
+    writer_->put(cold_exposure_key(interner_.view_of(key.first), key.second, generation_ - 1),
+                 record.encode());
+  }
+  return true;
+}
+
+Status ExposureRollups::restore_hot(std::string_view key, std::string_view value) {
+  key.remove_prefix(kHotExposure.size());
+  int64_t hour = 0;
+  const bool good = take_key64(&key, &hour);
+  const ItemIndex item = good ? interner_.find(key) : kNoItem;
+  Result<ExposureRecord> record = ExposureRecord::decode(value);
+  if (item == kNoItem || !record.ok() || hour < hot_from_) {
+    return Error{ErrorCode::kCorrupt, "exposure record: malformed, or of an unknown item"};
+  }
+  Hour& place = hour_at(hour);
+  Held& held = place.items[item];
+  held.record = std::move(record).value();
+  const size_t grown = held.record.heap_bytes() + kNodeBytes;
+  place.bytes += grown;
+  bytes_.fetch_add(grown, std::memory_order_relaxed);
+  return {};
+}
+
+Status ExposureRollups::restore(const StateReader& reader) {
+  const std::lock_guard lock(mutex_);
+  const Status meta =
+      reader.scan(kMetaKey, [&](std::string_view, std::string_view value) -> Status {
+        if (take_fixed(&value, &hot_from_) && take_fixed(&value, &generation_) && value.empty()) {
+          return {};
+        }
+        return Error{ErrorCode::kCorrupt, "exposure rollups: malformed head"};
+      });
+  if (!meta.ok()) return meta;
+  memory_from_ = hot_from_;
+  return reader.scan(kHotExposure, [&](std::string_view key, std::string_view value) {
+    return restore_hot(key, value);
+  });
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,230 @@
+#include "features/feature_store.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace shanhuo {
+namespace {
+
+// A token's events have ts in [issue, issue + 24 h] and come at most 24 h late: 48 h of event time
+// after its first event the token cannot come again.
+constexpr Millis kTokenWindow{2 * 86'400'000};
+
+bool looks_viewable(const Interaction& event, const CatalogueItem* item) {
+  if (event.type == EventType::kPlay) return event.watch_ms >= kViewablePlayMs;
+  if (event.type != EventType::kImpression) return false;
+  const bool video = item != nullptr && (item->item.kind == ItemKind::kVideo ||
+                                         item->item.kind == ItemKind::kScenicVideo);
+  return event.viewable_ms >= (video ? kViewableVideoMs : kViewableCardMs);
+}
+
+Counts counts_of(const Counted& counted, Fen income) {
+  const Interaction& event = counted.event;
+  const auto one_if = [](bool condition) { return condition ? int64_t{1} : int64_t{0}; };
+  const bool boosted = counted.token != nullptr, order = event.type == EventType::kOrder;
+  return {.served = one_if(counted.served),
+          .viewable = one_if(counted.viewable),
+          .clicks = one_if(event.type == EventType::kClick),
+          .plays = one_if(event.type == EventType::kPlay),
+          .watch_ms = std::max<int64_t>(0, event.watch_ms),
+          .likes = one_if(event.type == EventType::kLike),
+          .orders = one_if(order),
+          .amount_fen = income.count(),
+          .boosted_viewable = one_if(boosted && counted.viewable),
+          .boosted_orders = one_if(boosted && order)};
+}
+
+void count_one(std::atomic<uint64_t>* counter) { counter->fetch_add(1, std::memory_order_relaxed); }
+
+}  // namespace
+
+FeatureStore::FeatureStore(const FeatureStoreOptions& options, Interner& interner,
+                           const CatalogueState& catalogue, const Published<TokenKeys>& keys)
+    : options_(options),
+      interner_(interner),
+      catalogue_(catalogue),
+      keys_(keys),
+      viewers_(options.viewers),
+      frequency_(options.frequency),
+      items_(options.items, interner),
+      exposure_(options.exposure, interner),
+      ledger_(options.ledger, interner),
+      programs_(options.programs),
+      parts_{&viewers_, &frequency_, &items_, &exposure_, &ledger_, &programs_} {
+  for (uint32_t partition = 0; partition < options.partitions; ++partition) {
+    const std::string number = std::to_string(partition);
+    viewable_.push_back(std::make_unique<Deduplicator>(
+        "view" + number, DedupOptions{.entries_max = options.viewable_entries_max}));
+    tokens_.push_back(std::make_unique<Deduplicator>(
+        "token" + number,
+        DedupOptions{.entries_max = options.token_entries_max, .window = kTokenWindow}));
+    parts_.push_back(viewable_.back().get());
+    parts_.push_back(tokens_.back().get());
+  }
+}
+
+DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& context) {
+  CHECK(context.partition < options_.partitions);
+  VerifiedToken verified;
+  if (!event.token.empty()) {
+    verified = keys_.get()->verify(event.token, event.user_id, event.item_id, event.request_id,
+                                   event.ts, event.type);
+    if (verified.verdict == TokenVerdict::kBad) {
+      count_one(&bad_tokens_);
+      return "bad_token";
+    }
+    if (verified.verdict == TokenVerdict::kExpired) count_one(&token_expired_);
+  }
+  const ItemIndex item = interner_.intern(event.item_id);
+  if (item >= options_.items.items_max) return "items_full";  // kNoItem too
+
+  const bool money = event.type == EventType::kOrder || event.type == EventType::kRefund;
+  const Fen income = money ? ledger_.apply(event, item) : Fen(0);
+  if (context.late) {
+    count_one(&late_);
+    return {};
+  }
+  Counted counted{.event = event,
+                  .context = context,
+                  .item = item,
+                  .known = catalogue_.at(item),
+                  .token = verified.verdict == TokenVerdict::kValid ? &verified.token : nullptr,
+                  .served = event.type == EventType::kImpression};
+  const uint64_t user_hash = hash64(event.user_id);
+  if (looks_viewable(event, counted.known)) decide_viewable(&counted, user_hash);
+  counted.counts = counts_of(counted, income);
+  add_everywhere(counted, user_hash);
+  for (FoldObserver* observer : observers_) observer->observe(counted);
+  return {};
+}
+
+void FeatureStore::decide_viewable(Counted* counted, uint64_t user_hash) {
+  const Interaction& event = counted->event;
+  const FoldContext& context = counted->context;
+  const ExposureToken* token = counted->token;
+  if (token != nullptr) {
+    const uint64_t once = token->room ? hash_combine(token->identity, user_hash) : token->identity;
+    if (!tokens_[context.partition]->insert(once, event.ts, context.watermark)) {
+      return count_one(&viewable_repeated_);
+    }
+  }
+  const auto slot = static_cast<uint64_t>(window_of(event.ts, kExposureSlot));
+  const uint64_t place = hash_combine(hash_combine(user_hash, hash64(event.item_id)), slot);
+  const auto is_new = [&](uint32_t program) {
+    return viewable_[context.partition]->insert(hash_combine(place, program), event.ts,
+                                                context.watermark);
+  };
+  if (token == nullptr || token->programs[0] == 0) {
+    counted->viewable = is_new(0);
+  } else {
+    for (size_t i = 0; i < token->programs.size() && token->programs[i] != 0; ++i) {
+      counted->program_viewable[i] = is_new(token->programs[i]);
+      counted->viewable = counted->viewable || counted->program_viewable[i];
+    }
+  }
+  if (!counted->viewable) count_one(&viewable_repeated_);
+}
+
+void FeatureStore::add_everywhere(const Counted& counted, uint64_t user_hash) {
+  const Interaction& event = counted.event;
+  count_one(&applied_[static_cast<size_t>(event.type)]);
+  if (counted.known == nullptr) count_one(&unknown_items_);
+  watermark_ = std::max({watermark_, counted.context.watermark, event.ts});
+  viewers_.update(event.user_id, [&](PackedProfile& profile) {
+    apply_to_profile(profile, event, counted.item, counted.known, options_.profile);
+  });
+  if (counted.counts != Counts{}) {
+    items_.add(counted.item, event.ts, watermark_, counted.counts);
+    exposure_.add({.item = counted.item,
+                   .ts = event.ts,
+                   .surface = event.surface,
+                   .user_hash = user_hash,
+                   .counts = counted.counts,
+                   .token = counted.token,
+                   .program_viewable = counted.program_viewable},
+                  watermark_);
+    if (counted.token != nullptr) add_programs(counted);
+  }
+  const int64_t minute = window_of(watermark_, kMinute);
+  if (minute == swept_minute_) return;
+  swept_minute_ = minute;
+  frequency_.sweep(watermark_);
+}
+
+void FeatureStore::add_programs(const Counted& counted) {
+  const auto& programs = counted.token->programs;
+  for (size_t i = 0; i < programs.size() && programs[i] != 0; ++i) {
+    const ProgramCounts counts{.viewable = counted.program_viewable[i] ? 1 : 0,
+                               .clicks = counted.counts.clicks,
+                               .orders = counted.counts.orders};
+    if (counts != ProgramCounts{}) programs_.add(programs[i], counted.event.ts, counts);
+  }
+}
+
+void FeatureStore::forget(std::string_view user_id) {
+  viewers_.erase(user_id);
+  frequency_.forget(user_id);
+  ledger_.forget(user_id);
+}
+
+ViewerState FeatureStore::viewer(std::string_view user_id) const {
+  PackedProfile profile;
+  return viewers_.copy(user_id, profile) ? decode(profile) : ViewerState{};
+}
+
+FeatureStoreStats FeatureStore::stats() const {
+  FeatureStoreStats stats;
+  std::ranges::transform(applied_, stats.applied.begin(), [](const auto& n) { return n.load(); });
+  stats.late = late_;
+  stats.bad_tokens = bad_tokens_;
+  stats.token_expired = token_expired_;
+  stats.unknown_items = unknown_items_;
+  stats.viewable_repeated = viewable_repeated_;
+  for (const auto* memories : {&viewable_, &tokens_}) {
+    for (const auto& memory : *memories) {
+      stats.dedup_forgotten += memory->forgotten();
+      stats.dedup_bytes += memory->bytes();
+    }
+  }
+  stats.viewers = viewers_.size();
+  stats.viewers_refused = viewers_.refused();
+  stats.insertions_dropped = frequency_.dropped();
+  stats.buckets_dropped = items_.buckets_dropped();
+  stats.hours_moved_early = exposure_.moved_early();
+  stats.supplements = exposure_.supplements();
+  stats.orders_refused = ledger_.orders_refused();
+  stats.program_rows_refused = programs_.rows_refused();
+  stats.items_refused = interner_.refused();
+  stats.viewer_bytes = viewers_.bytes();
+  stats.item_bytes = items_.bytes();
+  stats.exposure_bytes = exposure_.bytes();
+  stats.ledger_bytes = ledger_.bytes();
+  stats.program_bytes = programs_.bytes();
+  stats.interner_bytes = interner_.bytes();
+  return stats;
+}
+
+void FeatureStore::begin_checkpoint(StateWriter& writer) {
+  for (Checkpointed* part : parts_) part->begin_checkpoint(writer);
+  checkpoint_part_ = 0;
+}
+
+bool FeatureStore::checkpoint_step(size_t records_max) {
+  for (; checkpoint_part_ < parts_.size(); ++checkpoint_part_) {
+    if (!parts_[checkpoint_part_]->checkpoint_step(records_max)) return false;
+  }
+  return true;
+}
+
+Status FeatureStore::restore(const StateReader& reader) {
+  for (Checkpointed* part : parts_) {
+    if (Status status = part->restore(reader); !status.ok()) return status;
+  }
+  watermark_ = items_.watermark();
+  return {};
+}
+
+}  // namespace shanhuo

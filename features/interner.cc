@@ -1,0 +1,167 @@
+// The table is a power of two of 8-byte slots, at most half full, linear probing:
+//
+//   slot := 0 (free)  |  upper 32 bits of the hash << 32  |  index + 1
+//
+// A slot is written once, after the entry it names, and never changes; growing makes a new table of
+// all entries and publishes it. So a reader that still looks into the old table misses only ids
+// that were given after it began, as if it had looked a moment earlier. Comparing 32 bits of the
+// hash first leaves about one look at an entry's bytes per lookup.
+//
+// Tested by tests/features_interner_test.cc, with readers beside a writer.
+#include "features/interner.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "features/packing.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr size_t kSlotsMin = 1024;
+constexpr size_t kBlockBytes = 64 * 1024;
+constexpr uint64_t kTagMask = 0xFFFFFFFF00000000ULL;
+
+}  // namespace
+
+struct Interner::Table {
+  explicit Table(size_t slot_count) : mask(slot_count - 1), slots(slot_count) {}
+
+  // For the writer: the slot is found free by probing, the entry is already there.
+  void place(uint64_t hash, ItemIndex index) {
+    size_t at = hash & mask;
+    while (slots[at].load(std::memory_order_relaxed) != 0) at = (at + 1) & mask;
+    slots[at].store((hash & kTagMask) | (index + 1ULL), std::memory_order_release);
+  }
+
+  const size_t mask;
+  std::vector<std::atomic<uint64_t>> slots;
+};
+
+Interner::Interner(InternerOptions options)
+    : ids_max_(std::min<size_t>(options.ids_max, kNoItem - 1)),
+      chunks_(new std::atomic<Entry*>[ids_max_ / kEntriesPerChunk + 1]()) {
+  tables_.push_back(std::make_unique<Table>(kSlotsMin));
+  table_.store(tables_.back().get(), std::memory_order_release);
+  bytes_ = kSlotsMin * sizeof(uint64_t) + (ids_max_ / kEntriesPerChunk + 1) * sizeof(Entry*);
+}
+
+Interner::~Interner() = default;
+
+const Interner::Entry& Interner::entry(ItemIndex index) const {
+  const Entry* chunk = chunks_[index / kEntriesPerChunk].load(std::memory_order_acquire);
+  return chunk[index % kEntriesPerChunk];
+}
+
+ItemIndex Interner::find_in(const Table& table, uint64_t hash, std::string_view id) const {
+  for (size_t at = hash & table.mask;; at = (at + 1) & table.mask) {
+    const uint64_t slot = table.slots[at].load(std::memory_order_acquire);
+    if (slot == 0) return kNoItem;
+    if ((slot & kTagMask) != (hash & kTagMask)) continue;
+    const auto index = static_cast<ItemIndex>(slot) - 1;
+    const Entry& known = entry(index);
+    if (known.size == id.size() && std::memcmp(known.data, id.data(), id.size()) == 0) {
+      return index;
+    }
+  }
+}
+
+ItemIndex Interner::find(std::string_view id) const {
+  return find_in(*table_.load(std::memory_order_acquire), hash64(id), id);
+}
+
+std::string_view Interner::view_of(ItemIndex index) const {
+  CHECK(index < size());
+  const Entry& known = entry(index);
+  return {known.data, known.size};
+}
+
+ItemIndex Interner::intern(std::string_view id) {
+  const uint64_t hash = hash64(id);
+  ItemIndex index = find_in(*table_.load(std::memory_order_acquire), hash, id);
+  if (index != kNoItem) return index;
+  const std::lock_guard lock(mutex_);
+  index = find_in(*tables_.back(), hash, id);  // another thread may have been faster
+  return index != kNoItem ? index : append(hash, id);
+}
+
+ItemIndex Interner::append(uint64_t hash, std::string_view id) {
+  const size_t index = size_.load(std::memory_order_relaxed);
+  if (index >= ids_max_) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return kNoItem;
+  }
+  if (index % kEntriesPerChunk == 0) {
+    own_chunks_.push_back(std::make_unique<Entry[]>(kEntriesPerChunk));
+    chunks_[index / kEntriesPerChunk].store(own_chunks_.back().get(), std::memory_order_release);
+    bytes_.fetch_add(kEntriesPerChunk * sizeof(Entry), std::memory_order_relaxed);
+  }
+  own_chunks_.back()[index % kEntriesPerChunk] = {copy(id), id.size()};
+  if ((index + 1) * 2 > tables_.back()->slots.size()) grow();
+  tables_.back()->place(hash, static_cast<ItemIndex>(index));
+  size_.store(index + 1, std::memory_order_release);
+  return static_cast<ItemIndex>(index);
+}
+
+const char* Interner::copy(std::string_view id) {
+  if (id.size() > block_left_) {
+    block_left_ = std::max(kBlockBytes, id.size());
+    blocks_.push_back(std::make_unique<char[]>(block_left_));
+    block_used_ = 0;
+    bytes_.fetch_add(block_left_, std::memory_order_relaxed);
+  }
+  char* place = blocks_.back().get() + block_used_;
+  std::memcpy(place, id.data(), id.size());
+  block_used_ += id.size();
+  block_left_ -= id.size();
+  return place;
+}
+
+void Interner::grow() {
+  auto larger = std::make_unique<Table>(tables_.back()->slots.size() * 2);
+  for (const auto& slot : tables_.back()->slots) {
+    const uint64_t value = slot.load(std::memory_order_relaxed);
+    if (value == 0) continue;
+    const auto index = static_cast<ItemIndex>(value) - 1;
+    const Entry& known = entry(index);
+    larger->place(hash64({known.data, known.size}), index);
+  }
+  bytes_.fetch_add(larger->slots.size() * sizeof(uint64_t), std::memory_order_relaxed);
+  table_.store(larger.get(), std::memory_order_release);
+  tables_.push_back(std::move(larger));
+}
+
+void Interner::begin_checkpoint(StateWriter& writer) {
+  CHECK(written_ == frozen_);
+  writer_ = &writer;
+  frozen_ = size();
+}
+
+bool Interner::checkpoint_step(size_t records_max) {
+  for (; records_max > 0 && written_ < frozen_; --records_max, ++written_) {
+    std::string key = "in";
+    put_key32(&key, static_cast<uint32_t>(written_));
+    writer_->put(key, view_of(static_cast<ItemIndex>(written_)));
+  }
+  return written_ == frozen_;
+}
+
+Status Interner::restore(const StateReader& reader) {
+  CHECK(size() == 0);
+  const Status status = reader.scan("in", [&](std::string_view key, std::string_view id) -> Status {
+    key.remove_prefix(2);
+    uint32_t index = 0;
+    if (!take_key32(&key, &index) || !key.empty() || index != size() || intern(id) != index) {
+      return Error{ErrorCode::kCorrupt, "interner: record " + std::to_string(size()) +
+                                            " is missing, repeated or beyond ids_max"};
+    }
+    return {};
+  });
+  written_ = frozen_ = size();
+  return status;
+}
+
+}  // namespace shanhuo
