@@ -1,6 +1,6 @@
 // FrequencyLedger: what was inserted for each viewer lately, for the frequency caps (contract 2.3).
 //
-// Thread-safe: 256 shards, one mutex each. Rank threads record() after they have decided and copy
+// Thread-safe: 1,024 shards, one mutex each. Rank threads record() after they have decided and copy
 // with recent() before; the fold's thread sweeps, forgets and checkpoints. Recording is idempotent
 // by (request_hash, item): the same slate recorded again, by a replayed decision record or a
 // repeated request, changes nothing.
@@ -60,7 +60,7 @@ class FrequencyLedger final : public Checkpointed {
   Status restore(const StateReader& reader) override;
 
  private:
-  static constexpr size_t kShards = 256;
+  static constexpr size_t kShards = 1024;
 
   struct TextHash {
     using is_transparent = void;
@@ -80,7 +80,7 @@ class FrequencyLedger final : public Checkpointed {
   };
 
   Shard& shard_of(std::string_view user_id) const;
-  void trim(Insertions& insertions, Millis now);
+  void trim(Insertions& insertions, Millis now) const;
   void write_next(Shard& shard);
 
   const FrequencyOptions options_;

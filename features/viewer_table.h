@@ -101,7 +101,6 @@ class ViewerTable final : public Checkpointed {
 
   PackedProfile* writable(Shard& shard, uint64_t hash, std::string_view user_id);
   uint32_t create(Shard& shard, uint64_t hash, std::string_view user_id);
-  void mark_dirty(size_t shard, uint32_t number, Record& record);
   void save(const Shard& shard, Record& record);
 
   const ViewerTableOptions options_;
