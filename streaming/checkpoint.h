@@ -44,6 +44,7 @@ struct CheckpointPosition {
 struct CheckpointStats {
   uint64_t committed = 0;
   uint64_t failed = 0;
+  uint64_t purges_failed = 0;  // to be tried again with the next commit
   uint64_t last_records = 0;
   uint64_t last_bytes = 0;
   int64_t last_write_us = 0;  // of the synced batch
@@ -64,8 +65,8 @@ class CheckpointStore {
   void commit(bool purge);
   // True when no checkpoint is begun or being written.
   bool idle() const;
-  // The outcome of the last commit, once, when it has ended. A failed checkpoint keeps its changes
-  // for the next one, which carries both.
+  // The outcome of the last commit, once, when it has ended. After a failure the checkpoint is
+  // still there, gathered: commit() tries again.
   std::optional<Result<CheckpointPosition>> outcome();
   void wait() const;  // until the background thread is at rest
 

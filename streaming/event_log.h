@@ -1,6 +1,7 @@
-// What a log promises. Records of a (topic, partition) are ordered by offset 0, 1, 2, ... without holes; what an append
-// has acknowledged survives kill -9 and power loss; a poll gives records in offset order, each at least once after a
-// seek. Implementations: embedded_log.h (RocksDB, one process), and Kafka in a later issue. Thread-safe unless said.
+// What a log promises. Records of a (topic, partition) are ordered by offset 0, 1, 2, ... without
+// holes; what an append has acknowledged survives kill -9 and power loss; a poll gives records in
+// offset order, each at least once after a seek. Implementations: embedded_log.h (RocksDB, one
+// process), and Kafka in a later issue. Thread-safe unless said.
 #pragma once
 
 #include <cstdint>
@@ -48,21 +49,25 @@ struct LogPosition {
 class LogReader {
  public:
   virtual ~LogReader() = default;
-  // Appends up to `records_max` records to the cleared `out`; waits up to `timeout_ms` for the first. kCorrupt when
-  // bytes on disk do not hold, kNotFound when the position was dropped by retention (a gap).
+  // Appends up to `records_max` records to the cleared `out`; waits up to `timeout_ms` for the
+  // first. kCorrupt when bytes on disk do not hold, kNotFound when the position was dropped by
+  // retention (a gap).
   virtual Status poll(size_t records_max, int timeout_ms, std::vector<LogRecord>& out) = 0;
 };
 
 class EventLog {
  public:
-  // Called exactly once, on a thread of the log, after the records are durable (first offset given) or were refused.
+  // Called exactly once, on a thread of the log, after the records are durable (first offset given)
+  // or were refused.
   using Done = std::function<void(Result<int64_t> first_offset)>;
 
   virtual ~EventLog() = default;
-  // All or nothing. Never blocks for the disk: the caller learns of durability through `done`. Refuses with
-  // kUnavailable when the bounded queue of unwritten bytes is full.
-  virtual void append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records, Done done) = 0;
-  virtual Result<std::unique_ptr<LogReader>> read(Topic topic, const std::vector<LogPosition>& from) = 0;
+  // All or nothing. Never blocks for the disk: the caller learns of durability through `done`.
+  // Refuses with kUnavailable when the bounded queue of unwritten bytes is full.
+  virtual void append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records,
+                      Done done) = 0;
+  virtual Result<std::unique_ptr<LogReader>> read(Topic topic,
+                                                  const std::vector<LogPosition>& from) = 0;
   // Next offset to be written (end of the log) of a partition.
   virtual int64_t end_offset(Topic topic, uint32_t partition) const = 0;
   // Records below these positions are no longer needed by a checkpoint; retention may drop them.

@@ -42,8 +42,8 @@ struct PipelineOptions {
   bool caller_clock = false;      // contract 2, `clock: caller`: no event is in the future
   size_t poll_records_max = 512;  // raising it: less overhead, coarser freshness
   int poll_timeout_ms = 5;
-  int64_t checkpoint_records = 200'000;    // begin a checkpoint after that many records ...
-  int64_t checkpoint_interval_ms = 2'000;  // ... or that long after the last, if anything changed
+  int64_t checkpoint_records = 250'000;    // begin a checkpoint after that many records ...
+  int64_t checkpoint_interval_ms = 5'000;  // ... or that long after the last, if anything changed
   size_t checkpoint_step_records = 256;    // written between two polls
   Millis future_max{10 * 60'000};          // ts beyond accepted_at + this is dead
   Millis late_after{24 * 3'600'000};
@@ -55,14 +55,14 @@ struct PipelineOptions {
 struct PipelineParts {
   EventLog* log = nullptr;
   CheckpointStore* checkpoints = nullptr;
-  Deduplicator* dedup = nullptr;
+  std::vector<Deduplicator*> dedup;  // by partition of interactions
   StateMachine* machine = nullptr;
   std::function<Status(const CatalogueChange&)> apply_catalogue;
   std::function<void()> publish;  // after each poll batch, before wait_applied() returns
   // Everything that a checkpoint holds besides the pipeline's own counters, in the order of
   // restore; includes the deduplicator and the catalogue.
   std::vector<Checkpointed*> checkpointed;
-  const Clock* clock = nullptr;  // for the freshness figures and checkpoint intervals only
+  const Clock* clock = nullptr;  // for the freshness figures only
 };
 
 // freshness_ms[i]: interactions that were visible at most 2^i ms after accepted_at (and more than

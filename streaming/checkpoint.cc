@@ -1,0 +1,238 @@
+// One batch gathers what the parts write between begin() and the last step(); commit() adds the
+// manifest and gives it to the background thread. The fold goes on while the disk works. A batch
+// that could not be written is kept for another commit(), so that no part has to write anything
+// twice. Tested by tests/streaming_checkpoint_test.cc.
+#include "streaming/checkpoint.h"
+
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "streaming/crc32c.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr std::string_view kManifestKey = "!manifest";
+constexpr uint32_t kVersion = 1;
+
+template <typename T>
+void append_little(std::string& out, T number) {
+  out.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+// Takes a number off the front; false when there are not enough bytes.
+template <typename T>
+bool take_little(std::string_view& bytes, T& number) {
+  if (bytes.size() < sizeof number) return false;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  bytes.remove_prefix(sizeof number);
+  return true;
+}
+
+std::string encode_manifest(const CheckpointPosition& position) {
+  std::string bytes;
+  append_little(bytes, kVersion);
+  append_little(bytes, position.sequence);
+  append_little(bytes, static_cast<uint32_t>(position.sources.size()));
+  for (const SourcePosition& source : position.sources) {
+    append_little(bytes, static_cast<uint8_t>(source.topic));
+    append_little(bytes, source.partition);
+    append_little(bytes, source.next_offset);
+    append_little(bytes, source.last_digest);
+  }
+  append_little(bytes, crc32c(bytes));
+  return bytes;
+}
+
+bool take_source(std::string_view& bytes, SourcePosition& source) {
+  uint8_t topic = 0;
+  if (!take_little(bytes, topic) || topic >= kTopics) return false;
+  source.topic = static_cast<Topic>(topic);
+  return take_little(bytes, source.partition) && take_little(bytes, source.next_offset) &&
+         take_little(bytes, source.last_digest);
+}
+
+Result<CheckpointPosition> decode_manifest(std::string_view bytes) {
+  const Error broken{ErrorCode::kCorrupt, "checkpoint: the manifest does not hold"};
+  if (bytes.size() < sizeof(uint32_t)) return broken;
+  std::string_view sum = bytes.substr(bytes.size() - sizeof(uint32_t));
+  bytes.remove_suffix(sizeof(uint32_t));
+  uint32_t crc = 0, version = 0, count = 0;
+  if (!take_little(sum, crc) || crc != crc32c(bytes)) return broken;
+  CheckpointPosition position;
+  if (!take_little(bytes, version)) return broken;
+  if (version != kVersion) {
+    return Error{ErrorCode::kCorrupt, "checkpoint: format version " + std::to_string(version) +
+                                          ", this engine reads " + std::to_string(kVersion)};
+  }
+  if (!take_little(bytes, position.sequence) || !take_little(bytes, count)) return broken;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!take_source(bytes, position.sources.emplace_back())) return broken;
+  }
+  if (!bytes.empty()) return broken;
+  return position;
+}
+
+class BatchWriter final : public StateWriter {
+ public:
+  explicit BatchWriter(Batch& batch) : batch_(batch) {}
+  void put(std::string_view key, std::string_view value) override { batch_.put(key, value); }
+  void erase(std::string_view key) override { batch_.erase(key); }
+
+ private:
+  Batch& batch_;
+};
+
+enum class Phase : uint8_t { kIdle, kGathering, kGathered, kWriting };
+
+}  // namespace
+
+struct CheckpointStore::State {
+  explicit State(Store& given) : store(given) {}
+
+  Store& store;
+
+  // The fold's own, and while the phase is kWriting the background thread's.
+  std::vector<Checkpointed*> parts;
+  size_t next_part = 0;
+  Batch batch;
+  BatchWriter writer{batch};
+  CheckpointPosition position;
+  bool purge = false;
+
+  // Guarded by mutex.
+  mutable std::mutex mutex;
+  mutable std::condition_variable changed;
+  Phase phase = Phase::kIdle;
+  bool stopping = false;
+  std::optional<Result<CheckpointPosition>> outcome;
+  CheckpointStats stats;
+
+  std::thread thread;
+
+  void run();
+};
+
+void CheckpointStore::State::run() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    changed.wait(lock, [&] { return stopping || phase == Phase::kWriting; });
+    if (phase != Phase::kWriting) return;
+    lock.unlock();
+    const int64_t started = monotonic_ns();
+    const Status written = store.write(batch, /*sync=*/true);
+    const int64_t took_us = (monotonic_ns() - started) / 1000;
+    const uint64_t records = batch.count(), bytes = batch.bytes();
+    if (written.ok()) batch.clear();
+    const Status purged = written.ok() && purge ? store.purge("", "") : Status();
+    if (written.ok() && purged.ok()) purge = false;
+    lock.lock();
+    ++(written.ok() ? stats.committed : stats.failed);
+    stats.purges_failed += purged.ok() ? 0 : 1;
+    stats.last_records = records;
+    stats.last_bytes = bytes;
+    stats.last_write_us = took_us;
+    outcome = written.ok() ? Result<CheckpointPosition>(position) : written.error();
+    phase = written.ok() ? Phase::kIdle : Phase::kGathered;
+    changed.notify_all();
+  }
+}
+
+CheckpointStore::CheckpointStore(std::unique_ptr<Store> store)
+    : store_(std::move(store)), state_(std::make_unique<State>(*store_)) {
+  state_->thread = std::thread([state = state_.get()] { state->run(); });
+}
+
+Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(const std::string& path,
+                                                               const StoreOptions& options) {
+  Result<std::unique_ptr<Store>> store = Store::open(path, options);
+  if (!store.ok()) return store.error();
+  return std::unique_ptr<CheckpointStore>(new CheckpointStore(std::move(store).value()));
+}
+
+CheckpointStore::~CheckpointStore() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->changed.notify_all();
+  state_->thread.join();
+}
+
+void CheckpointStore::begin(const std::vector<Checkpointed*>& parts,
+                            const std::vector<SourcePosition>& sources) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    CHECK(state_->phase == Phase::kIdle);
+    state_->phase = Phase::kGathering;
+  }
+  state_->batch.clear();
+  state_->parts = parts;
+  state_->next_part = 0;
+  ++state_->position.sequence;
+  state_->position.sources = sources;
+  for (Checkpointed* part : parts) part->begin_checkpoint(state_->writer);
+}
+
+bool CheckpointStore::step(size_t records_max) {
+  if (state_->next_part < state_->parts.size()) {
+    if (state_->parts[state_->next_part]->checkpoint_step(records_max)) ++state_->next_part;
+  }
+  if (state_->next_part < state_->parts.size()) return false;
+  const std::lock_guard lock(state_->mutex);
+  CHECK(state_->phase == Phase::kGathering || state_->phase == Phase::kGathered);
+  if (state_->phase == Phase::kGathering) {
+    state_->batch.put(kManifestKey, encode_manifest(state_->position));
+  }
+  state_->phase = Phase::kGathered;
+  return true;
+}
+
+void CheckpointStore::commit(bool purge) {
+  const std::lock_guard lock(state_->mutex);
+  CHECK(state_->phase == Phase::kGathered);
+  state_->purge = state_->purge || purge;
+  state_->phase = Phase::kWriting;
+  state_->changed.notify_all();
+}
+
+bool CheckpointStore::idle() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->phase == Phase::kIdle;
+}
+
+std::optional<Result<CheckpointPosition>> CheckpointStore::outcome() {
+  const std::lock_guard lock(state_->mutex);
+  return std::exchange(state_->outcome, std::nullopt);
+}
+
+void CheckpointStore::wait() const {
+  std::unique_lock lock(state_->mutex);
+  state_->changed.wait(lock, [&] { return state_->phase != Phase::kWriting; });
+}
+
+Result<CheckpointPosition> CheckpointStore::restore(const std::vector<Checkpointed*>& parts) {
+  const Result<std::optional<std::string>> manifest = store_->get(kManifestKey);
+  if (!manifest.ok()) return manifest.error();
+  if (!manifest.value()) return CheckpointPosition();
+  Result<CheckpointPosition> position = decode_manifest(*manifest.value());
+  if (!position.ok()) return position;
+  for (Checkpointed* part : parts) {
+    const Status restored = part->restore(*store_);
+    if (!restored.ok()) return restored.error().within("checkpoint");
+  }
+  state_->position = position.value();
+  return position;
+}
+
+CheckpointStats CheckpointStore::stats() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->stats;
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,120 @@
+// Decisions and dead letters, as they stand on their topics.
+#include <string>
+
+#include "streaming/codec.h"
+#include "streaming/shanhuo.pb.h"
+
+namespace shanhuo {
+namespace {
+
+void insertions_to_wire(const Decision& decision, wire::DecisionRecord& wire) {
+  for (const DecidedInsertion& from : decision.inserted) {
+    wire::DecisionRecord::Insertion& to = *wire.add_inserted();
+    to.set_item_id(from.item_id);
+    to.set_position(from.position);
+    to.mutable_programs()->Add(from.programs.begin(), from.programs.end());
+    to.set_p_viewable(from.p_viewable);
+    to.set_propensity(from.propensity);
+    to.set_token(from.token);
+  }
+  for (const DecidedOrganic& from : decision.organic) {
+    wire::DecisionRecord::Organic& to = *wire.add_organic();
+    to.set_item_id(from.item_id);
+    to.set_score(from.score);
+  }
+}
+
+void insertions_from_wire(const wire::DecisionRecord& wire, Decision& decision) {
+  for (const wire::DecisionRecord::Insertion& from : wire.inserted()) {
+    DecidedInsertion& to = decision.inserted.emplace_back();
+    to.item_id = from.item_id();
+    to.position = from.position();
+    to.programs.assign(from.programs().begin(), from.programs().end());
+    to.p_viewable = from.p_viewable();
+    to.propensity = from.propensity();
+    to.token = from.token();
+  }
+  for (const wire::DecisionRecord::Organic& from : wire.organic()) {
+    decision.organic.push_back({from.item_id(), from.score()});
+  }
+}
+
+}  // namespace
+
+void encode_decision(const Decision& decision, std::string& out) {
+  wire::DecisionRecord wire;
+  wire.set_seq(decision.seq);
+  wire.set_at_ms(decision.at.count());
+  wire.set_caller(decision.caller);
+  wire.set_user_id(decision.user_id);
+  wire.set_request_id(decision.request_id);
+  wire.set_body_hash(decision.body_hash);
+  wire.set_surface(std::string(surface_name(decision.surface)));
+  wire.set_room_id(decision.room_id);
+  insertions_to_wire(decision, wire);
+  wire.set_catalogue_version(decision.versions.catalogue);
+  wire.set_model_version(decision.versions.model);
+  wire.set_programs_version(decision.versions.programs);
+  wire.set_price_version(decision.versions.prices);
+  wire.set_experiments_version(decision.versions.experiments);
+  wire.set_response(decision.response);
+  wire.SerializeToString(&out);
+}
+
+Result<Decision> decode_decision(std::string_view bytes) {
+  wire::DecisionRecord wire;
+  if (!wire.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Error{ErrorCode::kInvalid, "not a protobuf DecisionRecord"};
+  }
+  Decision decision;
+  decision.seq = wire.seq();
+  decision.at = Millis(wire.at_ms());
+  decision.caller = wire.caller();
+  decision.user_id = wire.user_id();
+  decision.request_id = wire.request_id();
+  decision.body_hash = wire.body_hash();
+  decision.surface = parse_surface(wire.surface()).value_or(Surface::kNone);
+  decision.room_id = wire.room_id();
+  insertions_from_wire(wire, decision);
+  decision.versions.catalogue = wire.catalogue_version();
+  decision.versions.model = wire.model_version();
+  decision.versions.programs = wire.programs_version();
+  decision.versions.prices = wire.price_version();
+  decision.versions.experiments = wire.experiments_version();
+  decision.response = wire.response();
+  return decision;
+}
+
+void encode_dead_letter(const DeadLetter& letter, std::string& out) {
+  wire::DeadLetter wire;
+  wire.set_reason(letter.reason);
+  wire.set_source_topic(static_cast<uint32_t>(letter.source));
+  wire.set_source_partition(letter.partition);
+  wire.set_source_offset(letter.offset);
+  wire.set_accepted_at_ms(letter.accepted_at.count());
+  wire.set_content(static_cast<uint32_t>(letter.content));
+  wire.set_key(letter.key);
+  wire.set_value(letter.value);
+  wire.SerializeToString(&out);
+}
+
+Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
+  wire::DeadLetter wire;
+  if (!wire.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      wire.source_topic() >= kTopics ||
+      wire.content() > static_cast<uint32_t>(ContentType::kForget)) {
+    return Error{ErrorCode::kInvalid, "not a protobuf DeadLetter"};
+  }
+  DeadLetter letter;
+  letter.reason = wire.reason();
+  letter.source = static_cast<Topic>(wire.source_topic());
+  letter.partition = wire.source_partition();
+  letter.offset = wire.source_offset();
+  letter.accepted_at = Millis(wire.accepted_at_ms());
+  letter.content = static_cast<ContentType>(wire.content());
+  letter.key = wire.key();
+  letter.value = wire.value();
+  return letter;
+}
+
+}  // namespace shanhuo

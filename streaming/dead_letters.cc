@@ -1,0 +1,97 @@
+#include "streaming/dead_letters.h"
+
+#include <utility>
+
+#include "base/clock.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr uint32_t kPartition = 0;  // letters are few; one partition keeps them in one order
+constexpr int64_t kRetryNs = 100'000'000;
+constexpr size_t kPollRecords = 1024;
+
+}  // namespace
+
+DeadLetters::DeadLetters(EventLog& log) : log_(log), outbox_(std::make_shared<Outbox>()) {}
+DeadLetters::~DeadLetters() = default;
+
+Status DeadLetters::resume(int64_t offset) {
+  const int64_t end = log_.end_offset(Topic::kDeadLetters, kPartition);
+  auto reader = log_.read(Topic::kDeadLetters, {{kPartition, offset}});
+  if (!reader.ok()) return reader.error();
+  std::vector<LogRecord> records;
+  while (offset < end) {
+    const Status polled = reader.value()->poll(kPollRecords, 0, records);
+    // Dropped by retention: as old as that, nobody misses them.
+    if (!polled.ok() && polled.error().code == ErrorCode::kNotFound) return {};
+    if (!polled.ok()) return polled;
+    if (records.empty()) return {};
+    for (const LogRecord& record : records) known_.emplace(record.key);
+    offset = records.back().offset + 1;
+  }
+  return {};
+}
+
+void DeadLetters::add(Topic source, const LogRecord& record, DeadReason reason) {
+  std::string key = std::string(topic_name(source)) + "/" + std::to_string(record.partition) + "/" +
+                    std::to_string(record.offset);
+  if (known_.erase(key) > 0) return;
+  const DeadLetter letter{
+      std::string(reason), source,         record.partition,        record.offset,
+      record.accepted_at,  record.content, std::string(record.key), std::string(record.value)};
+  Letter& added = added_.emplace_back();
+  added.key = std::move(key);
+  encode_dead_letter(letter, added.value);
+}
+
+void DeadLetters::flush() {
+  std::vector<std::pair<uint64_t, Letters>> to_send;
+  {
+    const std::lock_guard lock(outbox_->mutex);
+    if (!outbox_->refused.empty() && monotonic_ns() - last_retry_ns_ >= kRetryNs) {
+      last_retry_ns_ = monotonic_ns();
+      for (const uint64_t number : std::exchange(outbox_->refused, {})) {
+        to_send.emplace_back(number, outbox_->unwritten.at(number));
+      }
+    }
+    if (!added_.empty()) {
+      const uint64_t number = next_++;
+      auto letters = std::make_shared<const std::vector<Letter>>(std::exchange(added_, {}));
+      outbox_->unwritten.emplace(number, letters);
+      to_send.emplace_back(number, std::move(letters));
+    }
+  }
+  for (const auto& [number, letters] : to_send) send(number, letters);
+}
+
+void DeadLetters::send(uint64_t number, const Letters& letters) {
+  std::vector<AppendRecord> records;
+  records.reserve(letters->size());
+  for (const Letter& letter : *letters) {
+    records.push_back({letter.key, letter.value, ContentType::kProtobuf});
+  }
+  log_.append(Topic::kDeadLetters, kPartition, records,
+              [outbox = outbox_, number](const Result<int64_t>& appended) {
+                const std::lock_guard lock(outbox->mutex);
+                if (appended.ok()) {
+                  outbox->unwritten.erase(number);
+                } else {
+                  outbox->refused.push_back(number);
+                }
+              });
+}
+
+size_t DeadLetters::unwritten() const {
+  const std::lock_guard lock(outbox_->mutex);
+  size_t letters = added_.size();
+  for (const auto& [number, sent] : outbox_->unwritten) letters += sent->size();
+  return letters;
+}
+
+bool DeadLetters::durable_before(uint64_t mark) const {
+  const std::lock_guard lock(outbox_->mutex);
+  return outbox_->unwritten.empty() || outbox_->unwritten.begin()->first >= mark;
+}
+
+}  // namespace shanhuo

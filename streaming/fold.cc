@@ -1,0 +1,160 @@
+#include "streaming/fold.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr std::string_view kKey = "pl";
+constexpr uint32_t kVersion = 1;
+constexpr DeadReason kInFuture = "ts_in_future";
+constexpr DeadReason kNotCatalogue = "not_a_catalogue_change";
+constexpr DeadReason kRefused = "refused_by_catalogue";
+
+template <typename T>
+void append_little(std::string& out, T number) {
+  out.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+template <typename T>
+bool take_little(std::string_view& bytes, T& number) {
+  if (bytes.size() < sizeof number) return false;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  bytes.remove_prefix(sizeof number);
+  return true;
+}
+
+// The plain numbers, in the order of the grammar.
+template <typename Counters, typename Visit>
+void each_counter(Counters& counters, const Visit& visit) {
+  visit(counters.accepted);
+  visit(counters.applied);
+  visit(counters.duplicate);
+  visit(counters.late);
+  visit(counters.dead);
+  visit(counters.forgotten);
+  visit(counters.catalogue_applied);
+  visit(counters.catalogue_refused);
+}
+
+}  // namespace
+
+Fold::Fold(StateMachine& machine, std::vector<Deduplicator*> dedup, ApplyCatalogue apply_catalogue,
+           const FoldOptions& options)
+    : machine_(machine),
+      dedup_(std::move(dedup)),
+      apply_catalogue_(std::move(apply_catalogue)),
+      options_(options),
+      watermarks_(options.partitions) {
+  CHECK(dedup_.size() == options_.partitions);
+}
+
+DeadReason Fold::interaction(const LogRecord& record) {
+  CHECK(record.partition < options_.partitions);
+  if (record.content == ContentType::kForget) {
+    machine_.forget(record.key);
+    ++counters_.forgotten;
+    return {};
+  }
+  ++counters_.accepted;
+  Interaction decoded;
+  const DeadReason reason = event(record, decoded);
+  if (reason.empty()) return {};
+  ++counters_.dead;
+  auto found = counters_.dead_by_reason.find(reason);
+  if (found == counters_.dead_by_reason.end()) {
+    found = counters_.dead_by_reason.emplace(std::string(reason), 0).first;
+  }
+  ++found->second;
+  return reason;
+}
+
+DeadReason Fold::event(const LogRecord& record, Interaction& event) {
+  const DeadReason undecodable = decoder_.decode_record(record, event);
+  if (!undecodable.empty()) return undecodable;
+  // Before the watermark moves, so that a clock that is years ahead cannot poison it.
+  if (!options_.caller_clock && event.ts > record.accepted_at + options_.future_max) {
+    return kInFuture;
+  }
+  Millis& watermark = watermarks_[record.partition];
+  watermark = std::max(watermark, event.ts);
+  const FoldContext context{record.partition, record.offset, record.accepted_at, watermark,
+                            event.ts < watermark - options_.late_after};
+  if (!context.late) {
+    const uint64_t hash = hash_combine(hash64(event.user_id), hash64(event.event_id));
+    if (!dedup_[record.partition]->insert(hash, event.ts, watermark)) {
+      ++counters_.duplicate;
+      return {};
+    }
+  }
+  const DeadReason refused = machine_.apply(event, context);
+  if (refused.empty()) ++(context.late ? counters_.late : counters_.applied);
+  return refused;
+}
+
+DeadReason Fold::catalogue(const LogRecord& record) {
+  const Result<CatalogueChange> change = decode_catalogue_change(record.value);
+  const bool applied = change.ok() && apply_catalogue_(change.value()).ok();
+  ++(applied ? counters_.catalogue_applied : counters_.catalogue_refused);
+  if (applied) return {};
+  return change.ok() ? kRefused : kNotCatalogue;
+}
+
+Millis Fold::watermark() const { return *std::max_element(watermarks_.begin(), watermarks_.end()); }
+
+void Fold::begin_checkpoint(StateWriter& writer) {
+  writer_ = &writer;
+  frozen_.clear();
+  append_little(frozen_, kVersion);
+  each_counter(counters_, [&](uint64_t count) { append_little(frozen_, count); });
+  append_little(frozen_, static_cast<uint32_t>(watermarks_.size()));
+  for (const Millis watermark : watermarks_) append_little(frozen_, watermark.count());
+  append_little(frozen_, static_cast<uint32_t>(counters_.dead_by_reason.size()));
+  for (const auto& [reason, count] : counters_.dead_by_reason) {
+    append_little(frozen_, static_cast<uint32_t>(reason.size()));
+    frozen_.append(reason);
+    append_little(frozen_, count);
+  }
+}
+
+bool Fold::checkpoint_step(size_t /*records_max*/) {
+  if (writer_ != nullptr) writer_->put(kKey, frozen_);
+  writer_ = nullptr;
+  return true;
+}
+
+Status Fold::restore(const StateReader& reader) {
+  return reader.scan(kKey,
+                     [&](std::string_view, std::string_view value) { return restore_from(value); });
+}
+
+Status Fold::restore_from(std::string_view bytes) {
+  const Error broken{ErrorCode::kCorrupt, "the fold's counters do not hold"};
+  uint32_t version = 0, count = 0;
+  if (!take_little(bytes, version) || version != kVersion) return broken;
+  bool whole = true;
+  each_counter(counters_, [&](uint64_t& counter) { whole = whole && take_little(bytes, counter); });
+  if (!whole || !take_little(bytes, count) || count != options_.partitions) return broken;
+  for (Millis& watermark : watermarks_) {
+    int64_t ms = 0;
+    if (!take_little(bytes, ms)) return broken;
+    watermark = Millis(ms);
+  }
+  if (!take_little(bytes, count)) return broken;
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t size = 0;
+    uint64_t dead = 0;
+    if (!take_little(bytes, size) || bytes.size() < size) return broken;
+    const std::string reason(bytes.substr(0, size));
+    bytes.remove_prefix(size);
+    if (!take_little(bytes, dead)) return broken;
+    counters_.dead_by_reason[reason] = dead;
+  }
+  return bytes.empty() ? Status() : Status(broken);
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,166 @@
+// One turn of the loop: poll both topics, fold, letters, publish, and some steps of a checkpoint.
+// All of this happens on the loop's thread; what others look at is copied under the mutex.
+#include "streaming/pipeline_loop.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+
+namespace shanhuo {
+namespace {
+
+constexpr int kPauseMs = 20;  // after the log or the disk said no
+
+void pause_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+}  // namespace
+
+void Pipeline::Loop::run() {
+  while (true) {
+    const Ask ask = asked();
+    if (ask == Ask::kHalt || (ask == Ask::kStop && drained())) break;
+    if (letters_.unwritten() >= options_.letters_in_flight_max) {
+      letters_.flush();
+      pause_ms(kPauseMs);
+      continue;
+    }
+    const bool items_were_waiting = !items_.empty();
+    const Status polled = poll();
+    if (!polled.ok() && polled.error().code != ErrorCode::kIo) {
+      fail(polled.error());
+      break;
+    }
+    if (!polled.ok()) pause_ms(kPauseMs);
+    fold_polled(items_were_waiting);
+    finish_turn();
+    turn_checkpoint();
+  }
+  if (asked() == Ask::kStop) {
+    const Status last = stats().failure.empty() ? last_checkpoint() : Status();
+    const std::lock_guard lock(mutex_);
+    last_outcome_ = last;
+  }
+  end();
+}
+
+Pipeline::Loop::Ask Pipeline::Loop::asked() const {
+  const std::lock_guard lock(mutex_);
+  return ask_;
+}
+
+// Waits only when there is nothing else to do.
+Status Pipeline::Loop::poll() {
+  const bool busy = !items_.empty() || (gathering_ && !gathered_);
+  if (events_.empty()) {
+    const Status polled =
+        events_.poll(options_.poll_records_max, busy ? 0 : options_.poll_timeout_ms);
+    if (!polled.ok()) return polled;
+  }
+  return items_.empty() ? items_.poll(options_.poll_records_max, 0) : Status();
+}
+
+// Merges by (accepted_at, items first). A topic's rest is folded only when the other was seen empty
+// after it: then whatever comes there carries a later stamp. Otherwise it waits for the next poll.
+void Pipeline::Loop::fold_polled(bool items_were_waiting) {
+  while (!items_.empty() && !events_.empty()) {
+    if (items_.head().accepted_at <= events_.head().accepted_at) {
+      fold_item();
+    } else {
+      fold_event();
+    }
+    if (items_.empty() || events_.empty()) return;
+  }
+  while (!events_.empty()) fold_event();
+  while (items_were_waiting && !items_.empty()) fold_item();
+}
+
+void Pipeline::Loop::fold_event() {
+  const LogRecord& record = events_.head();
+  const DeadReason reason = fold_.interaction(record);
+  if (!reason.empty()) letters_.add(Topic::kInteractions, record, reason);
+  if (folded_.empty() || folded_.back().first != record.accepted_at) {
+    folded_.emplace_back(record.accepted_at, 0);
+  }
+  ++folded_.back().second;
+  ++folded_since_checkpoint_;
+  moved_ = true;
+  events_.advance();
+}
+
+void Pipeline::Loop::fold_item() {
+  const LogRecord& record = items_.head();
+  const DeadReason reason = fold_.catalogue(record);
+  if (!reason.empty()) letters_.add(Topic::kItems, record, reason);
+  ++folded_since_checkpoint_;
+  moved_ = true;
+  items_.advance();
+}
+
+// What was folded becomes visible, then is said to be.
+void Pipeline::Loop::finish_turn() {
+  letters_.flush();
+  const bool moved = std::exchange(moved_, false);
+  if (moved && parts_.publish) parts_.publish();
+  watermark_ms_.store(fold_.watermark().count(), std::memory_order_relaxed);
+  if (moved) {
+    items_.digest();
+    events_.digest();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    count_freshness();
+    const FoldCounters& counters = fold_.counters();
+    stats_.accepted = counters.accepted;
+    stats_.applied = counters.applied;
+    stats_.duplicate = counters.duplicate;
+    stats_.late = counters.late;
+    if (stats_.dead != counters.dead || stats_.dead_by_reason.empty()) {
+      stats_.dead_by_reason = {counters.dead_by_reason.begin(), counters.dead_by_reason.end()};
+    }
+    stats_.dead = counters.dead;
+    stats_.forgotten = counters.forgotten;
+    stats_.catalogue_applied = counters.catalogue_applied;
+    stats_.catalogue_refused = counters.catalogue_refused;
+    stats_.watermarks = fold_.watermarks();
+    stats_.positions = items_.positions;
+    stats_.positions.insert(stats_.positions.end(), events_.positions.begin(),
+                            events_.positions.end());
+  }
+  if (moved) changed_.notify_all();
+}
+
+void Pipeline::Loop::count_freshness() {
+  if (folded_.empty()) return;
+  const Millis now = parts_.clock->now();
+  for (const auto& [accepted_at, records] : folded_) {
+    const int64_t age_ms = std::max<int64_t>(0, (now - accepted_at).count());
+    const int bucket = age_ms <= 1 ? 0 : std::bit_width(static_cast<uint64_t>(age_ms - 1));
+    stats_.freshness_ms[static_cast<size_t>(std::min(bucket, kFreshnessBuckets - 1))] += records;
+  }
+  folded_.clear();
+}
+
+bool Pipeline::Loop::drained() const {
+  const std::lock_guard lock(mutex_);
+  for (const SourcePosition& target : targets_) {
+    const Feed& feed = target.topic == Topic::kItems ? items_ : events_;
+    if (feed.positions[target.partition].next_offset < target.next_offset) return false;
+  }
+  return true;
+}
+
+void Pipeline::Loop::fail(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  stats_.failure = error.message;
+}
+
+void Pipeline::Loop::end() {
+  parts_.checkpoints->wait();
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = false;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,126 @@
+// The pipeline's loop, in three files: pipeline.cc (start, and what others may ask),
+// pipeline_loop.cc (one turn), pipeline_checkpoint.cc (a turn's share of a checkpoint). Internal to
+// them.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/hash.h"
+#include "streaming/dead_letters.h"
+#include "streaming/fold.h"
+#include "streaming/pipeline.h"
+
+namespace shanhuo {
+
+inline constexpr int64_t kNsPerMs = 1'000'000;
+
+// One topic as the loop reads it: a reader, what it has polled, and how far it was folded.
+struct Feed {
+  Topic topic;
+  std::unique_ptr<LogReader> reader;
+  std::vector<LogRecord> records;
+  size_t at = 0;
+  std::vector<SourcePosition> positions;  // by partition
+
+  bool empty() const { return at == records.size(); }
+  const LogRecord& head() const { return records[at]; }
+
+  Status poll(size_t records_max, int timeout_ms) {
+    at = 0;
+    return reader->poll(records_max, timeout_ms, records);
+  }
+  void advance() {
+    positions[head().partition].next_offset = head().offset + 1;
+    ++at;
+  }
+  // The digest of the last record folded in each partition; views die with the next poll.
+  void digest() {
+    for (SourcePosition& position : positions) {
+      for (size_t i = at; i-- > 0;) {
+        if (records[i].partition != position.partition) continue;
+        position.last_digest = hash64(records[i].value);
+        break;
+      }
+    }
+  }
+};
+
+class Pipeline::Loop {
+ public:
+  Loop(const PipelineParts& parts, const PipelineOptions& options);
+  ~Loop();
+
+  Status start();
+  Status stop();
+  void halt();
+  bool wait_applied(Topic topic, uint32_t partition, int64_t offset, int timeout_ms);
+  Status checkpoint_now(int timeout_ms);
+  PipelineStats stats() const;
+  Millis watermark() const { return Millis(watermark_ms_.load(std::memory_order_relaxed)); }
+
+ private:
+  enum class Ask : uint8_t { kRun, kStop, kHalt };
+
+  Status restore();
+  Status check_position(const SourcePosition& position) const;
+  Status open_feed(Feed& feed);
+  void run();
+  Ask asked() const;
+  bool drained() const;
+  Status poll();
+  void fold_polled(bool items_were_waiting);
+  void fold_event();
+  void fold_item();
+  void finish_turn();
+  void count_freshness();
+  void turn_checkpoint();
+  void begin_checkpoint();
+  void note_outcome();
+  bool checkpoint_due() const;
+  Status last_checkpoint();
+  void fail(const Error& error);
+  void end();
+  std::vector<SourcePosition> sources() const;
+
+  // Constant after construction.
+  const PipelineParts parts_;
+  const PipelineOptions options_;
+
+  // The loop's own.
+  Fold fold_;
+  DeadLetters letters_;
+  std::vector<Checkpointed*> checkpointed_;
+  Feed events_{Topic::kInteractions, {}, {}, 0, {}};
+  Feed items_{Topic::kItems, {}, {}, 0, {}};
+  std::vector<std::pair<Millis, uint64_t>> folded_;  // accepted_at, records: of this turn
+  bool moved_ = false;  // something was folded since the last finish_turn()
+  bool gathering_ = false, gathered_ = false, committing_ = false;
+  uint64_t letters_mark_ = 0;
+  int64_t folded_since_checkpoint_ = 0;
+  int64_t last_begin_ns_ = 0, last_purge_ns_ = 0, retry_commit_ns_ = 0;
+  uint64_t forgotten_wiped_ = 0;   // forget records whose traces are gone from the disk
+  uint64_t forgotten_frozen_ = 0;  // of those in the running checkpoint
+  uint64_t asked_frozen_ = 0;      // checkpoints asked for that the running one answers
+  bool purging_ = false;
+
+  std::atomic<int64_t> watermark_ms_{0};
+  std::thread thread_;
+
+  // Guarded by mutex_.
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Ask ask_ = Ask::kRun;
+  bool running_ = false;
+  std::vector<SourcePosition> targets_;  // of a stop
+  uint64_t checkpoints_asked_ = 0, checkpoints_answered_ = 0;
+  Status last_outcome_;
+  PipelineStats stats_;
+};
+
+}  // namespace shanhuo
