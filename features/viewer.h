@@ -59,4 +59,11 @@ struct ItemRates {
   float orders = 0;
 };
 
+// Who has them. Lock-free and thread-safe; indices without events give zeros.
+class ItemRatesReader {
+ public:
+  virtual ~ItemRatesReader() = default;
+  virtual ItemRates rates(ItemIndex index) const = 0;
+};
+
 }  // namespace shanhuo

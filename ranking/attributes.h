@@ -38,8 +38,8 @@ inline constexpr int64_t kHeavyEvents = 200;
 std::string_view viewer_tier(int64_t events);  // "light", "medium", "heavy"
 
 // Attributes of a request: user_id, city, place.lat, place.lon, surface, tier, interests.<category>
-// (share 0..1 of the viewer's category affinities), and the request's own attributes by their names;
-// the engine's names win. With personalized: false tier and interests are missing.
+// (share 0..1 of the viewer's category affinities), and the request's own attributes by their
+// names; the engine's names win. With personalized: false tier and interests are missing.
 class ViewerAttributes final : public AttributeSource {
  public:
   // Borrows both.

@@ -1,10 +1,11 @@
 // What retrieval gives to scoring, and scoring to the allocation.
 #pragma once
 
-#include <cstddef>
 #include <vector>
 
 #include "features/viewer.h"
+#include "ranking/eligibility.h"
+#include "ranking/options.h"
 #include "ranking/request.h"
 #include "ranking/world.h"
 
@@ -16,17 +17,10 @@ namespace shanhuo {
 class Retriever {
  public:
   virtual ~Retriever() = default;
-  // Clears `out` and fills it with at most `k` indices of world.boostable(). With
+  // Clears `out` and fills it with at most options.retrieve_k indices of world.boostable(). With
   // request.personalized false, `viewer` is empty and must not be looked up elsewhere.
   virtual void retrieve(const RankRequest& request, const ViewerState& viewer, const World& world,
-                        size_t k, std::vector<ItemIndex>& out) = 0;
-};
-
-// Smoothed-rate inputs of items; lock-free and thread-safe. Unknown indices give zeros.
-class ItemRatesReader {
- public:
-  virtual ~ItemRatesReader() = default;
-  virtual ItemRates rates(ItemIndex index) const = 0;
+                        const RankingOptions& options, std::vector<ItemIndex>& out) = 0;
 };
 
 // One retrieved item that is eligible for at least one program.
@@ -35,9 +29,9 @@ struct BoostCandidate {
   int organic_rank = -1;  // where it already stands in the organic list; -1: nowhere
   float similarity = 0;   // cosine with the viewer, -1..1; 0 without a profile
   double p_click = 0;     // for this viewer
+  double p_order = 0;     // p_click * P(order | click)
   double value_fen = 0;   // p_click * value_per_click_fen
-  int program_count = 0;
-  std::array<ProgramIndex, kProgramsPerItemMax> programs{};  // eligible ones, best first
+  EligibleItem eligible;  // its programs, and what frequency caps leave
 };
 
 }  // namespace shanhuo

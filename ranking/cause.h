@@ -1,5 +1,5 @@
-// Why a program's items are not on a page: the reasons of eligibility and of the allocation, and the
-// causes of a shortfall as operators see them (contract 2.5).
+// Why a program's items are not on a page: the reasons of eligibility and of the allocation, and
+// the causes of a shortfall as operators see them (contract 2.5).
 #pragma once
 
 #include <cstdint>

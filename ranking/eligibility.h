@@ -26,15 +26,22 @@ namespace shanhuo {
 // after the last one constant. Requires: radius_km is not empty.
 double area_radius_km(const Area& area, Millis start, Millis now);
 
-// Causes of the items and programs that were looked at, for the status page.
-struct CauseCounts {
-  std::array<uint32_t, kCauses> count{};
+// What an item may do on this page.
+struct EligibleItem {
+  int program_count = 0;  // programs that may name it, best first; 0: it must not be inserted
+  std::array<ProgramIndex, kProgramsPerItemMax> programs{};
+  Cause first = Cause::kNone;  // the first reason when there is none
+  // What is left of the frequency caps of those programs: inserted items of its county, of its
+  // creator and in all that this page may have, this one included. kUnlimited: no cap.
+  int county_left = 0, creator_left = 0, page_left = 0;
 };
 
 class Eligibility {
  public:
-  // Starts over for a request. `prices` may be of another set (ignored then). `window_key` items of
-  // `insertions` are counted per sliding window of engine time ending at request.now.
+  static constexpr int kUnlimited = 1'000'000;
+
+  // Starts over for a request. `prices` of another set are ignored. `insertions` are counted in
+  // sliding windows of engine time that end at request.now.
   void begin(const RankRequest& request, const ViewerState& viewer, const Insertions& insertions,
              const World& world, const PriceTable& prices);
 
@@ -42,27 +49,48 @@ class Eligibility {
   Cause program(ProgramIndex index);
   // Why the item cannot be inserted for any program: availability, stock, season, blocks.
   Cause item(const CatalogueItem* item) const;
-  // Why this program's frequency caps forbid one more insertion of the item.
-  Cause frequency(ProgramIndex index, const CatalogueItem& item) const;
-  // All three: fills `eligible` with the item's programs that may name it, best first, at most
-  // kProgramsPerItemMax, and returns their number; for 0, `first` says why not.
-  int programs_of(ItemIndex item, std::array<ProgramIndex, kProgramsPerItemMax>& eligible,
-                  Cause& first);
+  // Everything together, for the item's programs among which `wanted` says yes.
+  template <typename Wanted>
+  EligibleItem check(ItemIndex index, Wanted&& wanted) {
+    EligibleItem result = start(index);
+    for (const ProgramIndex p : world_->programs_of(index)) {
+      if (wanted(p)) add(p, result);
+    }
+    return result;
+  }
+  EligibleItem check(ItemIndex index) {
+    return check(index, [](ProgramIndex) { return true; });
+  }
 
-  // What was counted by programs_of() since begin(): the worst cause per program that was looked at.
-  std::span<const MissedProgram> missed() const { return missed_; }
+  // Per program: items that this page may name it on, by frequency caps and the goals' hard caps,
+  // and without / with per_request_max. Valid for programs that check() found eligible.
+  std::span<const int> program_left() const { return program_left_; }
+  std::span<const int> program_max() const { return program_max_; }
+
+  // Programs whose items were checked and that ask for this page, ascending, each with its items'
+  // best outcome: kNone when one of them may be inserted.
+  std::vector<MissedProgram>& seen() { return seen_; }
 
  private:
   Cause judge(ProgramIndex index) const;
-  void miss(ProgramIndex index, Cause cause);
+  EligibleItem start(ItemIndex index);
+  void add(ProgramIndex index, EligibleItem& result);
+  Cause frequency(ProgramIndex index, EligibleItem& result);
+  int count_seen(const FrequencyCap& cap, uint32_t program) const;
+  void note(ProgramIndex index, Cause cause);
 
   const RankRequest* request_ = nullptr;
   const ViewerState* viewer_ = nullptr;
   const Insertions* insertions_ = nullptr;
   const World* world_ = nullptr;
-  const PriceTable* prices_ = nullptr;  // nullptr: of another set
-  std::vector<uint8_t> judged_;         // per program: 0 not yet, else 1 + Cause
-  std::vector<MissedProgram> missed_;
+  const PriceTable* prices_ = nullptr;      // nullptr: of another set
+  const CatalogueItem* current_ = nullptr;  // being checked
+  Cause current_cause_ = Cause::kNone;
+  std::vector<uint8_t> judged_;    // per program: 0 not yet, else 1 + Cause
+  std::vector<int> program_left_;  // set when judged kNone
+  std::vector<int> program_max_;
+  std::vector<int> all_left_;
+  std::vector<MissedProgram> seen_;
 };
 
 }  // namespace shanhuo

@@ -1,6 +1,6 @@
 // Every number of the read walk that an operator or an experiment may set, with unit and bounds.
-// Plain data; configs/ fills it and checks the bounds, ranking only reads it. An experiment's arm is
-// another RankingOptions, so two arms run in one process.
+// Plain data; configs/ fills it and checks the bounds, ranking only reads it. An experiment's arm
+// is another RankingOptions, so two arms run in one process.
 #pragma once
 
 #include <array>
@@ -23,6 +23,8 @@ struct RankingOptions {
   // article, cause, notice); each 0..1.
   std::array<double, kItemKinds> prior_click = {0.04, 0.06, 0.05, 0.05, 0.04, 0.03, 0.02};
   double prior_impressions = 50;  // strength of that prior, in impressions; > 0
+  double prior_order = 0.03;      // P(order | click) before anyone clicked; 0..1
+  double prior_clicks = 30;       // strength of that prior, in clicks; > 0
   // Lift of P(click) for this viewer: odds x exp(clamp(slope * cosine + affinities, -lift, lift)).
   double similarity_slope = 2.0;   // per unit of cosine; 0..10
   double category_slope = 0.5;     // for a category of the viewer's, per unit of its share; 0..10

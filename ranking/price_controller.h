@@ -7,22 +7,22 @@
 //
 // Thread-safe. reserve() and observe() take one short lock; table() takes the lock of Published.
 // Hard caps: delivered + outstanding <= at_most holds at every moment, each outstanding insertion
-// counting as one whole unit (click and order goals: as its expectation plus three deviations, since
-// whole units would let nothing through). What is seen after its reservation has expired is counted
-// and may pass the cap by so much.
+// counting as one whole unit (click and order goals: as its expectation plus three deviations,
+// since whole units would let nothing through). What is seen after its reservation has expired is
+// counted and may pass the cap by so much.
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/published.h"
 #include "ranking/cause.h"
+#include "ranking/goal_status.h"
 #include "ranking/price_law.h"
 #include "ranking/prices.h"
 #include "ranking/request.h"
@@ -30,14 +30,14 @@
 namespace shanhuo {
 
 struct PriceControllerOptions {
-  Millis step{1'000};              // engine time between two steps; longer reacts later
-  Millis reservation{1'800'000};   // an insertion not seen by then no longer counts as outstanding
-  Millis finish_early{3'600'000};  // pacing aims to be done so long before the deadline, ...
+  Millis step{1'000};               // engine time between two steps; longer reacts later
+  Millis reservation{1'800'000};    // an insertion not seen by then no longer counts as outstanding
+  Millis finish_early{3'600'000};   // pacing aims to be done so long before the deadline, ...
   double finish_early_share = 0.1;  // ... but never more than this share of the period; 0..0.5
-  double user_loss_budget = 0.02;  // eps
-  double viewer_price_step = 0.2;  // eta_nu
-  double viewer_price_max = 100;   // nu never passes this; reaching it is a sign of wrong values
-  Millis loss_window{600'000};     // over which viewers' loss is held below eps
+  double user_loss_budget = 0.02;   // eps
+  double viewer_price_step = 0.2;   // eta_nu
+  double viewer_price_max = 100;    // nu never passes this; reaching it is a sign of wrong values
+  Millis loss_window{600'000};      // over which viewers' loss is held below eps
   // Share of a day's traffic by hour (UTC+8), any positive scale. All equal: flat.
   std::array<double, 24> hourly_traffic = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -59,32 +59,17 @@ struct PageLoss {
   double loss_fen = 0;
 };
 
-struct GoalStatus {
-  GoalUnit unit = GoalUnit::kViewable;
-  GoalPeriod per = GoalPeriod::kTotal;
-  double target = 0;
-  double cap = 0;        // 0: none
-  double delivered = 0;
-  double in_flight = 0;  // expected units outstanding
-  int64_t outstanding = 0;
-  double curve = 0;      // share of the period's traffic that is over, 0..1
-  double pace = 0;       // delivered / (target * curve); 1 while nothing is due
-  double price = 0;      // fen per unit
-  double forecast = 0;   // units at the deadline if it goes on like this, with a 90 % interval
-  double forecast_low = 0, forecast_high = 0;
-};
-
 struct ProgramStatus {
   std::string id;
   std::vector<GoalStatus> goals;
-  uint64_t inserted = 0;  // items in answers since this process started
-  std::array<uint64_t, kShortfallCauses> causes{};  // pages without it, by Cause, same span
+  uint64_t inserted = 0;                            // items in answers since this process started
+  std::array<uint64_t, kShortfallCauses> causes{};  // pages without it, by Cause, since then
 };
 
-// Units delivered to a program so far, from the fold: [from, to) of the present period, valid tokens
-// only. The controller asks when it starts and when the set of programs changes.
-using DeliveredReader = std::function<double(const ProgramId& program, GoalUnit unit, Millis from,
-                                             Millis to)>;
+// Units delivered to a program in [from, to), by the fold's count (features/program_totals.h): the
+// schedule of a total goal, a day (UTC+8) of a daily one. Asked for new goals in set_programs().
+using DeliveredReader =
+    std::function<double(const ProgramId& program, GoalUnit unit, Millis from, Millis to)>;
 
 class PriceController final : public Checkpointed {
  public:
@@ -98,11 +83,15 @@ class PriceController final : public Checkpointed {
 
   std::shared_ptr<const PriceTable> table() const { return published_.get(); }
 
-  // Reserves all of an answer's insertions, or none. False: a cap would be passed; a table that says
-  // so is published before the return, so that ranking again avoids the program. Counts the page's
-  // loss and `missed` only when it returns true.
+  // Reserves all of an answer's insertions, or none. False: a cap would be passed; a table that
+  // says so is published before the return, so that ranking again avoids the program. Counts the
+  // page's loss and `missed` only when it returns true.
   [[nodiscard]] bool reserve(std::span<const Reservation> insertions, const PageLoss& loss,
                              std::span<const MissedProgram> missed, Millis now);
+
+  // Counts an answer of before a restart, read from the decision log, as outstanding again. Checks
+  // no cap: those insertions are out there.
+  void replay(std::span<const Reservation> insertions, Millis issued_at);
 
   // One unit arrived with a valid token that was issued at `issued_at`. ts is event time.
   void observe(uint32_t program, GoalUnit unit, Millis ts, Millis issued_at);
@@ -123,6 +112,8 @@ class PriceController final : public Checkpointed {
 
  private:
   struct State;
+  void publish();  // Requires: mutex_ is held
+
   mutable std::mutex mutex_;
   std::unique_ptr<State> state_;  // guarded by mutex_
   Published<PriceTable> published_;

@@ -18,7 +18,12 @@
 namespace shanhuo {
 
 struct ProgramPrice {
-  double fen_per_unit = 0;  // w_j, summed over the program's goals that still want exposure; < 0 pushes back
+  // w_j, summed over the program's goals of each unit that still want exposure; < 0 pushes back.
+  double fen_per_unit = 0;  // per viewable exposure
+  double fen_per_click = 0;
+  double fen_per_order = 0;
+  // Insertions that the goals' hard caps leave now; 0 when exhausted, huge without a cap.
+  int64_t insertions_left = 1'000'000;
   bool exhausted = false;   // delivered + outstanding has reached a cap: nothing more may be inserted
 };
 

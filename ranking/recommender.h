@@ -1,11 +1,11 @@
-// The page: one rank request as a pure function. Stages in order: programs that run for this viewer,
-// retrieval, eligibility, scoring, allocation, the slate. No clock, no random device, no state: the
-// same arguments give the same bytes. Everything is passed in; nothing is kept but the scratch, which
-// only spares allocations and never changes an answer.
+// The page: one rank request as a pure function. Stages in order: programs that run for this
+// viewer, retrieval, eligibility, scoring, allocation, the slate. No clock, no random device, no
+// state: the same arguments give the same bytes. Everything is passed in; nothing is kept but the
+// scratch, which only spares allocations and never changes an answer.
 //
-// Thread-safe as long as each thread has its own RankScratch. Failure does not exist here: a request
-// that the edge let through always gets a slate; what breaks around it (retriever, prices) is the
-// caller's to catch with organic_slate().
+// Thread-safe as long as each thread has its own RankScratch. Failure does not exist here: a
+// request that the edge let through always gets a slate; what breaks around it (retriever, prices)
+// is the caller's to catch with organic_slate().
 #pragma once
 
 #include <memory>
@@ -25,11 +25,11 @@ namespace shanhuo {
 
 // What a request is ranked with; borrowed for the length of the call.
 struct RankContext {
-  const ViewerState& viewer;        // ignored when !request.personalized
-  const Insertions& insertions;     // of this viewer (room: of the room), oldest first
+  const ViewerState& viewer;     // ignored when !request.personalized
+  const Insertions& insertions;  // of this viewer (room: of the room), oldest first
   const World& world;
-  const PriceTable& prices;         // made for world.programs(); a table of another set counts as
-                                    // all-zero prices without caps reached
+  const PriceTable& prices;  // made for world.programs(); a table of another set counts as
+                             // all-zero prices without caps reached
   const ItemRatesReader& rates;
   Retriever& retriever;
   const RankingOptions& options;
@@ -66,15 +66,18 @@ Slate organic_slate(const RankRequest& request, std::string_view stage);
 
 // Which one more farm good a live room shows during a window, and where. The same for all viewers.
 struct RoomDecision {
-  int64_t window = 0;  // number of the window: floor(engine time / window length)
-  Millis window_end;   // the decision holds until then
-  Millis hold_until;   // "three more minutes in the front row"
+  int64_t window = 0;        // number of the window: floor(engine time / window length)
+  Millis window_end;         // the decision holds until then
+  Millis hold_until;         // "three more minutes in the front row"
   ItemIndex item = kNoItem;  // kNoItem: decided that nothing is shown
   std::string item_id;
   int position = 0;
   double value_fen = 0;
   double p_viewable = 0;
   double p_click = 0;
+  double organic_value_fen = 0;  // of the line-up, and what the good costs each viewer
+  double loss_fen = 0;
+  double p_order = 0;
   std::vector<uint32_t> programs;  // program_hash() of the named ones: survives a change of the set
 };
 

@@ -24,6 +24,8 @@ namespace shanhuo {
 struct RankCandidate {
   std::string_view item_id;
   double score = 0;  // finite
+  ItemIndex index = kNoItem;  // of the interner, when the edge looked it up; lets a boostable item of
+                              // the list be boosted without having been retrieved
 };
 
 struct RankRequest {
@@ -52,7 +54,8 @@ struct SlateItem {
   double p_viewable = 0;     // P(viewable | position), the expectation reserved
   double propensity = 1;     // probability with which the policy shows it here
   std::vector<int> programs;  // indices into the ProgramSet, best first; at most kProgramsPerItemMax
-  double p_click = 0;         // of boosted and retrieved items; the expectation of click goals
+  double p_click = 0;         // of boosted and retrieved items: given a view, the expectation of
+  double p_order = 0;         // click goals; orders given a view, that of order goals
   Millis hold;                // rooms: what is left of hold_ms; 0: none
   std::string_view reason_code;  // literal; empty unless asked
   std::string reason_text;
@@ -68,7 +71,7 @@ struct Slate {
   std::vector<SlateItem> items;       // position = index
   std::vector<std::string_view> degraded;  // stage names, literals
   double organic_value_fen = 0;       // value of the organic page
-  double loss_fen = 0;                // organic value minus value of this page to the viewer (>= 0 as estimated)
+  double loss_fen = 0;                // organic value minus value of this page to the viewer; < 0: worth more
   uint64_t price_version = 0;
   std::vector<MissedProgram> missed;  // ascending by program
   bool explored = false;              // a draw decided, not the best pair

@@ -1,14 +1,15 @@
-// World: what a request sees of items and programs, as one immutable snapshot: a catalogue, a set of
-// programs, and which programs each item belongs to (the items condition of contract 3, evaluated
-// once per item and not per request).
+// World: what a request sees of items and programs, as one immutable snapshot: a catalogue, a set
+// of programs, and which programs each item belongs to (the items condition of contract 3,
+// evaluated once per item and not per request).
 //
 // Readers hold a World by shared_ptr for the length of a request and need no lock. build_world() is
 // pure; given the previous world it evaluates conditions only for items that changed since (chunks
-// and items that both catalogues share by pointer are taken over), so that a change of one item in
-// 100,000 costs a walk over the chunk table. Whether a program runs now, whether something is
-// blocked or out of stock is not decided here but per request (eligibility.h).
+// and items that both catalogues share by pointer are taken over; the set of programs must be the
+// same object), and lists memberships anew in one pass. Whether a program runs now, whether
+// something is blocked or out of stock is not decided here but per request (eligibility.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -64,6 +65,9 @@ class World {
   friend std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue>,
                                                   std::shared_ptr<const ProgramSet>,
                                                   const World* previous);
+  // Fills the lists below from chunks_.
+  void index_memberships(const World* previous);
+
   std::shared_ptr<const Catalogue> catalogue_;
   std::shared_ptr<const ProgramSet> programs_;
   std::vector<std::shared_ptr<const Chunk>> chunks_;

@@ -1,0 +1,194 @@
+#include "ranking/eligibility.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace shanhuo {
+namespace {
+
+// Which cause says more about a program when its items fail for different reasons: the one that
+// came closest to being inserted.
+bool closer(Cause a, Cause b) {
+  const auto rank = [](Cause cause) {
+    switch (cause) {
+      case Cause::kNone:
+        return 9;
+      case Cause::kFrequencyCapped:
+        return 5;
+      case Cause::kOutOfSeason:
+        return 4;
+      case Cause::kOutOfStock:
+        return 3;
+      case Cause::kBlocked:
+        return 2;
+      default:
+        return 1;
+    }
+  };
+  return rank(a) > rank(b);
+}
+
+}  // namespace
+
+double area_radius_km(const Area& area, Millis start, Millis now) {
+  CHECK(!area.radius_km.empty());
+  const double minutes = static_cast<double>((now - start).count()) / 60'000.0;
+  const auto& corners = area.radius_km;
+  if (minutes <= corners.front().first) return corners.front().second;
+  for (size_t i = 1; i < corners.size(); ++i) {
+    const auto& [m0, r0] = corners[i - 1];
+    const auto& [m1, r1] = corners[i];
+    if (minutes < m1) return r0 + (r1 - r0) * (minutes - m0) / (m1 - m0);
+  }
+  return corners.back().second;
+}
+
+void Eligibility::begin(const RankRequest& request, const ViewerState& viewer,
+                        const Insertions& insertions, const World& world,
+                        const PriceTable& prices) {
+  request_ = &request;
+  viewer_ = &viewer;
+  insertions_ = &insertions;
+  world_ = &world;
+  const bool same_set = prices.programs_version == world.programs().version &&
+                        prices.programs.size() == world.programs().programs.size();
+  prices_ = same_set ? &prices : nullptr;
+  const size_t n = world.programs().programs.size();
+  judged_.assign(n, 0);
+  program_left_.assign(n, 0);
+  program_max_.assign(n, 0);
+  all_left_.assign(n, kUnlimited);
+  seen_.clear();
+}
+
+Cause Eligibility::judge(ProgramIndex index) const {
+  const Program& program = world_->program(index);
+  if (world_->catalogue().program_blocked(program.id)) return Cause::kBlocked;
+  if (!program.runs_at(request_->now)) return Cause::kNotRunning;
+  if (!program.surfaces[static_cast<size_t>(request_->surface)]) return Cause::kSurface;
+  if (prices_ != nullptr && prices_->programs[index].exhausted) return Cause::kCapReached;
+  if (!program.audience.matches(ViewerAttributes(*request_, *viewer_))) return Cause::kAudience;
+  if (program.area) {
+    const double radius = area_radius_km(*program.area, program.start, request_->now);
+    if (!request_->place || distance_km(program.area->center, *request_->place) > radius) {
+      return Cause::kArea;
+    }
+  }
+  return Cause::kNone;
+}
+
+Cause Eligibility::program(ProgramIndex index) {
+  if (judged_[index] != 0) return static_cast<Cause>(judged_[index] - 1);
+  const Cause cause = judge(index);
+  judged_[index] = static_cast<uint8_t>(1 + static_cast<int>(cause));
+  if (cause != Cause::kNone) return cause;
+  const Program& program = world_->program(index);
+  int left = kUnlimited;
+  if (prices_ != nullptr) {
+    left = static_cast<int>(std::min<int64_t>(left, prices_->programs[index].insertions_left));
+  }
+  for (const FrequencyCap& cap : program.frequency) {
+    if (cap.scope == CapScope::kProgram) {
+      left = std::min(left, cap.max - count_seen(cap, program_hash(program.id.view())));
+    } else if (cap.scope == CapScope::kAll) {
+      all_left_[index] = std::min(all_left_[index], cap.max - count_seen(cap, 0));
+    }
+  }
+  program_left_[index] = std::max(0, left);
+  program_max_[index] = std::min(program_left_[index], program.placement.per_request_max);
+  return cause;
+}
+
+Cause Eligibility::item(const CatalogueItem* item) const {
+  if (item == nullptr) return Cause::kOutOfStock;
+  if (world_->catalogue().blocked(*item)) return Cause::kBlocked;
+  if (!item->item.available || (item->item.stock && *item->item.stock <= 0)) {
+    return Cause::kOutOfStock;
+  }
+  if (item->item.season && !item->item.season->contains(request_->now)) return Cause::kOutOfSeason;
+  return Cause::kNone;
+}
+
+// Insertions within the cap's window and scope; of `current_` for scopes of an item.
+int Eligibility::count_seen(const FrequencyCap& cap, uint32_t program) const {
+  const Millis from = request_->now - cap.window;
+  int seen = 0;
+  for (auto it = insertions_->rbegin(); it != insertions_->rend() && it->at > from; ++it) {
+    const CatalogueItem* other = nullptr;
+    bool counts = true;
+    switch (cap.scope) {
+      case CapScope::kItem:
+        counts = it->item == current_->index;
+        break;
+      case CapScope::kProgram:
+        counts = std::find(it->programs.begin(), it->programs.end(), program) != it->programs.end();
+        break;
+      case CapScope::kCounty:
+        other = world_->item(it->item);
+        counts = other != nullptr && current_->county_code != 0 &&
+                 other->county_code == current_->county_code;
+        break;
+      case CapScope::kCreator:
+        other = world_->item(it->item);
+        counts = other != nullptr && other->item.creator_id == current_->item.creator_id;
+        break;
+      case CapScope::kAll:
+        break;
+    }
+    seen += counts ? 1 : 0;
+  }
+  return seen;
+}
+
+// Lowers what `result` may do by the caps of one more program, unless they forbid the item.
+Cause Eligibility::frequency(ProgramIndex index, EligibleItem& result) {
+  if (program_left_[index] <= 0 || all_left_[index] <= 0) return Cause::kFrequencyCapped;
+  int county = kUnlimited, creator = kUnlimited;
+  for (const FrequencyCap& cap : world_->program(index).frequency) {
+    if (cap.scope == CapScope::kProgram || cap.scope == CapScope::kAll) continue;
+    const int left = cap.max - count_seen(cap, 0);
+    if (left <= 0) return Cause::kFrequencyCapped;
+    if (cap.scope == CapScope::kCounty) county = std::min(county, left);
+    if (cap.scope == CapScope::kCreator) creator = std::min(creator, left);
+  }
+  result.county_left = std::min(result.county_left, county);
+  result.creator_left = std::min(result.creator_left, creator);
+  result.page_left = std::min(result.page_left, all_left_[index]);
+  return Cause::kNone;
+}
+
+void Eligibility::note(ProgramIndex index, Cause cause) {
+  const auto at = std::lower_bound(
+      seen_.begin(), seen_.end(), static_cast<int>(index),
+      [](const MissedProgram& seen, int program) { return seen.program < program; });
+  if (at == seen_.end() || at->program != index) {
+    seen_.insert(at, {index, cause});
+  } else if (closer(cause, at->cause)) {
+    at->cause = cause;
+  }
+}
+
+EligibleItem Eligibility::start(ItemIndex index) {
+  current_ = world_->item(index);
+  current_cause_ = item(current_);
+  EligibleItem result;
+  result.first = Cause::kNoInventory;
+  result.county_left = result.creator_left = result.page_left = kUnlimited;
+  return result;
+}
+
+void Eligibility::add(ProgramIndex index, EligibleItem& result) {
+  Cause cause = program(index);
+  const bool asks = cause == Cause::kNone;
+  if (asks && result.program_count == kProgramsPerItemMax) return;
+  if (asks) cause = current_cause_ == Cause::kNone ? frequency(index, result) : current_cause_;
+  if (asks || cause == Cause::kBlocked) note(index, cause);
+  if (cause == Cause::kNone) {
+    result.programs[result.program_count++] = index;
+  } else if (result.first == Cause::kNoInventory) {
+    result.first = cause;
+  }
+}
+
+}  // namespace shanhuo

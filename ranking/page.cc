@@ -1,0 +1,190 @@
+#include "ranking/page.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr int kUrgent = 1'000'000;  // above every priority
+constexpr int kUnpriced = -1;       // below: no program pays for the item now
+
+// What the item's programs pay per viewable exposure, and the priority with which it chooses.
+void price_item(const BoostCandidate& candidate, const RankContext& context, AllocationItem& item) {
+  item.priority = kUnpriced;
+  if (!prices_match(context.prices, context.world)) return;
+  for (int k = 0; k < candidate.eligible.program_count; ++k) {
+    const ProgramIndex p = candidate.eligible.programs[k];
+    const ProgramPrice& price = context.prices.programs[p];
+    const double pays = price.fen_per_unit + price.fen_per_click * candidate.p_click +
+                        price.fen_per_order * candidate.p_order;
+    item.bonus += pays;
+    const Program& program = context.world.program(p);
+    const int priority = program.urgent ? kUrgent + program.priority : program.priority;
+    if (pays > 0) item.priority = std::max(item.priority, priority);
+  }
+}
+
+// Slots that every named program allows, the largest gap that one asks for.
+void place_item(const BoostCandidate& candidate, const World& world, AllocationItem& item) {
+  for (int k = 0; k < candidate.eligible.program_count; ++k) {
+    const Placement& placement = world.program(candidate.eligible.programs[k]).placement;
+    item.first_slot = std::max(item.first_slot, placement.first_slot);
+    item.last_slot = std::min(item.last_slot, placement.last_slot);
+    item.min_gap = std::max(item.min_gap, placement.min_gap);
+  }
+}
+
+// With another loss budget than the one nu was found for, nu weighs in proportion.
+double viewer_price(const PriceTable& prices, const RankingOptions& options) {
+  constexpr double kMost = 1e6;
+  if (options.user_loss_budget <= 0) return kMost;
+  if (prices.user_loss_budget <= 0) return std::min(kMost, prices.viewer_price);
+  return std::min(kMost, prices.viewer_price * prices.user_loss_budget / options.user_loss_budget);
+}
+
+// Boostable items of the organic list that retrieval did not bring.
+void add_listed(const RankRequest& request, const World& world, RankScratch::Parts& parts) {
+  parts.listed.assign(parts.retrieved.begin(), parts.retrieved.end());
+  std::sort(parts.listed.begin(), parts.listed.end());
+  for (const RankCandidate& candidate : request.candidates) {
+    if (candidate.index == kNoItem || world.programs_of(candidate.index).empty()) continue;
+    if (std::binary_search(parts.listed.begin(), parts.listed.end(), candidate.index)) continue;
+    parts.retrieved.push_back(candidate.index);
+  }
+}
+
+}  // namespace
+
+void OrganicRanks::begin(const RankRequest& request) {
+  request_ = &request;
+  size_t size = 16;
+  while (size < request.candidates.size() * 2) size *= 2;
+  mask_ = size - 1;
+  table_.assign(size, 0);
+  for (size_t rank = 0; rank < request.candidates.size(); ++rank) {
+    size_t slot = hash64(request.candidates[rank].item_id) & mask_;
+    while (table_[slot] != 0) slot = (slot + 1) & mask_;
+    table_[slot] = static_cast<int32_t>(rank) + 1;
+  }
+}
+
+int OrganicRanks::rank_of(std::string_view item_id) const {
+  for (size_t slot = hash64(item_id) & mask_; table_[slot] != 0; slot = (slot + 1) & mask_) {
+    const int rank = table_[slot] - 1;
+    if (request_->candidates[rank].item_id == item_id) return rank;
+  }
+  return -1;
+}
+
+bool prices_match(const PriceTable& prices, const World& world) {
+  return prices.programs_version == world.programs().version &&
+         prices.programs.size() == world.programs().programs.size();
+}
+
+void find_candidates(const RankRequest& request, const RankContext& context, Selection selection,
+                     RankScratch::Parts& parts) {
+  static const ViewerState kNobody;
+  const World& world = context.world;
+  const ViewerState& viewer = selection.personalized ? context.viewer : kNobody;
+  const ViewerTaste taste(context.options, viewer, selection.personalized);
+  context.retriever.retrieve(request, viewer, world, context.options, parts.retrieved);
+  add_listed(request, world, parts);
+  parts.candidates.clear();
+  for (const ItemIndex index : parts.retrieved) {
+    BoostCandidate candidate;
+    candidate.eligible = parts.eligibility.check(index, [&](ProgramIndex p) {
+      return !selection.room || (world.program(p).room && world.program(p).room->max > 0);
+    });
+    if (candidate.eligible.program_count == 0) continue;
+    const CatalogueItem& item = *world.item(index);
+    candidate.item = index;
+    candidate.organic_rank = parts.ranks.rank_of(item.item.id.view());
+    score(context.options, taste, item, context.rates.rates(index), candidate);
+    parts.candidates.push_back(candidate);
+  }
+}
+
+void make_items(const RankContext& context, RankScratch::Parts& parts) {
+  parts.items.clear();
+  for (const BoostCandidate& candidate : parts.candidates) {
+    const CatalogueItem& entry = *context.world.item(candidate.item);
+    AllocationItem item;
+    item.value =
+        candidate.organic_rank >= 0 ? parts.organic[candidate.organic_rank] : candidate.value_fen;
+    item.rank = candidate.organic_rank;
+    item.program_count = candidate.eligible.program_count;
+    item.programs = candidate.eligible.programs;
+    item.county = entry.county_code;
+    item.creator = entry.creator_hash;
+    item.county_max = std::min(kNoLimit, candidate.eligible.county_left);
+    item.creator_max = std::min(kNoLimit, candidate.eligible.creator_left);
+    item.page_max = std::min(kNoLimit, candidate.eligible.page_left);
+    price_item(candidate, context, item);
+    place_item(candidate, context.world, item);
+    parts.items.push_back(item);
+  }
+}
+
+PageTerms make_terms(const RankRequest& request, const RankContext& context,
+                     RankScratch::Parts& parts) {
+  organic_values(context.options, request, context.organic_p_click, parts.organic);
+  examination(context.options, request.count, parts.examine);
+  discounts(context.options, request.count, parts.discount);
+  PageTerms terms;
+  terms.organic = parts.organic;
+  terms.discount = parts.discount;
+  terms.examine = parts.examine;
+  terms.viewer_price = viewer_price(context.prices, context.options);
+  terms.program_max = parts.eligibility.program_max();
+  terms.insertions_max = std::clamp(context.options.insertions_max, 0, kInsertionsMax);
+  terms.nodes_max = context.options.search_nodes_max;
+  return terms;
+}
+
+SlateItem boosted_item(const RankContext& context, const BoostCandidate& candidate,
+                       double examine) {
+  SlateItem item;
+  item.item_id = context.world.item(candidate.item)->item.id.str();
+  item.index = candidate.item;
+  item.source = ItemSource::kBoost;
+  item.score = candidate.value_fen;
+  item.p_viewable = examine;
+  item.p_click = candidate.p_click;
+  item.p_order = candidate.p_order;
+  item.programs.assign(candidate.eligible.programs.begin(),
+                       candidate.eligible.programs.begin() + candidate.eligible.program_count);
+  return item;
+}
+
+void fill_slate(const RankRequest& request, const RankContext& context,
+                std::span<const PlacedItem> placed, RankScratch::Parts& parts, Slate& slate) {
+  const auto moved = [&](size_t rank) {
+    return std::any_of(placed.begin(), placed.end(), [&](const PlacedItem& p) {
+      return parts.items[p.item].rank == static_cast<int>(rank);
+    });
+  };
+  const size_t room = static_cast<size_t>(request.count);
+  slate.items.reserve(std::min(room, request.candidates.size() + placed.size()));
+  size_t rank = 0, next = 0;
+  while (slate.items.size() < room) {
+    const int position = static_cast<int>(slate.items.size());
+    if (next < placed.size() && placed[next].position == position) {
+      const BoostCandidate& candidate = parts.candidates[placed[next++].item];
+      slate.items.push_back(boosted_item(context, candidate, parts.examine[position]));
+      continue;
+    }
+    while (rank < request.candidates.size() && moved(rank)) ++rank;
+    if (rank == request.candidates.size()) break;
+    SlateItem item;
+    item.item_id = request.candidates[rank].item_id;
+    item.index = request.candidates[rank].index;
+    item.score = request.candidates[rank].score;
+    item.p_viewable = parts.examine[position];
+    slate.items.push_back(std::move(item));
+    ++rank;
+  }
+}
+
+}  // namespace shanhuo

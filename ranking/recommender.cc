@@ -1,0 +1,263 @@
+#include "ranking/recommender.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "base/hash.h"
+#include "ranking/page.h"
+
+namespace shanhuo {
+namespace {
+
+using Parts = RankScratch::Parts;
+
+// Uniform in (0, 1): the n-th draw of a seed.
+double draw(uint64_t seed, uint64_t n) {
+  return (static_cast<double>(hash_combine(seed, n) >> 11) + 0.5) / 9007199254740992.0;
+}
+
+// Softmax of the pairs' gains over the temperature: what a Gumbel draw picks each with.
+std::array<double, kPairsMax> pair_chances(const AllocationResult& best, double temperature) {
+  std::array<double, kPairsMax> chance{};
+  double sum = 0;
+  for (int k = 0; k < best.pair_count; ++k) {
+    chance[k] = std::exp((best.pairs[k].gain_fen - best.pairs[0].gain_fen) / temperature);
+    sum += chance[k];
+  }
+  for (int k = 0; k < best.pair_count; ++k) chance[k] /= sum;
+  return chance;
+}
+
+int gumbel_pick(const AllocationResult& best, double temperature, uint64_t seed) {
+  int pick = 0;
+  double most = -INFINITY;
+  for (int k = 0; k < best.pair_count; ++k) {
+    const double gumbel = -std::log(-std::log(draw(seed, 1 + static_cast<uint64_t>(k))));
+    const double key = best.pairs[k].gain_fen / temperature + gumbel;
+    if (key <= most) continue;
+    most = key;
+    pick = k;
+  }
+  return pick;
+}
+
+// The page's insertions and the exact probability of each: with probability explore_probability one
+// of the best pairs alone, drawn by its gain, else the best page.
+struct Choice {
+  std::vector<PlacedItem> placed;
+  std::array<double, kInsertionsMax> propensity{};
+  bool explored = false;
+};
+
+Choice choose(const AllocationResult& best, const RankingOptions& options, uint64_t seed) {
+  Choice choice;
+  choice.placed.assign(best.placed.begin(), best.placed.begin() + best.count);
+  const double explore = best.pair_count > 0 ? options.explore_probability : 0;
+  const auto chance = pair_chances(best, options.explore_temperature_fen);
+  const auto same = [](const PlacedItem& a, const PlacedItem& b) {
+    return a.item == b.item && a.position == b.position;
+  };
+  if (explore > 0 && draw(seed, 0) < explore) {
+    choice.explored = true;
+    choice.placed = {best.pairs[gumbel_pick(best, options.explore_temperature_fen, seed)].placed};
+  }
+  for (size_t i = 0; i < choice.placed.size(); ++i) {
+    const PlacedItem& placed = choice.placed[i];
+    const bool in_best = std::any_of(best.placed.begin(), best.placed.begin() + best.count,
+                                     [&](const PlacedItem& b) { return same(b, placed); });
+    double p = in_best ? 1 - explore : 0;
+    for (int k = 0; k < best.pair_count; ++k) {
+      if (same(best.pairs[k].placed, placed)) p += explore * chance[k];
+    }
+    choice.propensity[i] = p;
+  }
+  return choice;
+}
+
+// Programs that ask for this page and are not on it, each with its cause.
+void note_missed(const PageTerms& terms, const RankContext& context, Parts& parts, Slate& slate) {
+  constexpr size_t kProgramsLooked = 256;  // with more programs, those without a candidate stay out
+  const size_t programs = context.world.programs().programs.size();
+  std::vector<uint8_t> state(programs, 0);  // 1 seen, 2 on the page
+  for (const SlateItem& item : slate.items) {
+    for (const int p : item.programs) state[p] = 2;
+  }
+  for (const MissedProgram& seen : parts.eligibility.seen()) {
+    if (state[seen.program] == 2) continue;
+    state[seen.program] = 1;
+    slate.missed.push_back(seen);
+    if (seen.cause != Cause::kNone) continue;
+    // Eligible: the most valuable of its items says why it was not placed.
+    const AllocationItem* best = nullptr;
+    for (const AllocationItem& item : parts.items) {
+      const auto end = item.programs.begin() + item.program_count;
+      if (std::find(item.programs.begin(), end, seen.program) == end) continue;
+      if (best == nullptr || item.value + item.bonus > best->value + best->bonus) best = &item;
+    }
+    slate.missed.back().cause =
+        best == nullptr ? Cause::kNoInventory : why_not_placed(terms, *best, parts.allocation);
+  }
+  if (programs <= kProgramsLooked) {
+    for (size_t p = 0; p < programs; ++p) {
+      if (state[p] != 0 ||
+          parts.eligibility.program(static_cast<ProgramIndex>(p)) != Cause::kNone) {
+        continue;
+      }
+      slate.missed.push_back({static_cast<int>(p), Cause::kNoInventory});
+    }
+    std::sort(slate.missed.begin(), slate.missed.end(),
+              [](const MissedProgram& a, const MissedProgram& b) { return a.program < b.program; });
+  }
+}
+
+void explain(const RankContext& context, Slate& slate) {
+  for (SlateItem& item : slate.items) {
+    if (item.source == ItemSource::kOrganic) {
+      item.reason_code = "organic";
+      item.reason_text = "the caller's order, kept";
+      continue;
+    }
+    double pays = 0;
+    std::string names;
+    for (const int p : item.programs) {
+      const Program& program = context.world.program(static_cast<ProgramIndex>(p));
+      names += (names.empty() ? "" : ", ") +
+               (program.name_zh.empty() ? program.id.str() : program.name_zh);
+      if (!prices_match(context.prices, context.world)) continue;
+      const ProgramPrice& price = context.prices.programs[p];
+      pays += price.fen_per_unit + price.fen_per_click * item.p_click +
+              price.fen_per_order * item.p_order;
+    }
+    char numbers[160];
+    std::snprintf(numbers, sizeof(numbers),
+                  ": P(click) %.4f, worth %.3f fen to the viewer, the programs pay %.3f fen a view",
+                  item.p_click, item.score, pays);
+    item.reason_code = pays > 0 ? "program_goal" : "viewer_interest";
+    item.reason_text = names + numbers;
+  }
+}
+
+// --- a page without an organic list ---
+
+// Takes candidates by value as long as every cap of everything taken holds.
+class RetrievedPage {
+ public:
+  RetrievedPage(const RankContext& context, std::span<const int> program_left)
+      : context_(context), program_left_(program_left) {}
+
+  bool take(const BoostCandidate& candidate) {
+    taken_.push_back(&candidate);
+    const bool holds = std::all_of(taken_.begin(), taken_.end(),
+                                   [this](const BoostCandidate* c) { return caps_hold(*c); });
+    if (!holds) taken_.pop_back();
+    return holds;
+  }
+
+ private:
+  bool caps_hold(const BoostCandidate& candidate) const {
+    const CatalogueItem& item = *context_.world.item(candidate.item);
+    int county = 0, creator = 0;
+    std::array<int, kProgramsPerItemMax> named{};
+    for (const BoostCandidate* other : taken_) {
+      const CatalogueItem& entry = *context_.world.item(other->item);
+      county += item.county_code != 0 && entry.county_code == item.county_code;
+      creator += entry.item.creator_id == item.item.creator_id;
+      const auto begin = other->eligible.programs.begin();
+      const auto end = begin + other->eligible.program_count;
+      for (int k = 0; k < candidate.eligible.program_count; ++k) {
+        named[k] += std::find(begin, end, candidate.eligible.programs[k]) != end;
+      }
+    }
+    for (int k = 0; k < candidate.eligible.program_count; ++k) {
+      if (named[k] > program_left_[candidate.eligible.programs[k]]) return false;
+    }
+    return county <= candidate.eligible.county_left && creator <= candidate.eligible.creator_left &&
+           static_cast<int>(taken_.size()) <= candidate.eligible.page_left;
+  }
+
+  const RankContext& context_;
+  const std::span<const int> program_left_;
+  std::vector<const BoostCandidate*> taken_;
+};
+
+void retrieved_page(const RankRequest& request, const RankContext& context, Parts& parts,
+                    Slate& slate) {
+  std::stable_sort(parts.candidates.begin(), parts.candidates.end(),
+                   [](const BoostCandidate& a, const BoostCandidate& b) {
+                     return a.value_fen != b.value_fen ? a.value_fen > b.value_fen
+                                                       : a.item < b.item;
+                   });
+  RetrievedPage page(context, parts.eligibility.program_left());
+  for (const BoostCandidate& candidate : parts.candidates) {
+    if (slate.items.size() == static_cast<size_t>(request.count)) break;
+    if (!page.take(candidate)) continue;
+    slate.items.push_back(boosted_item(context, candidate, parts.examine[slate.items.size()]));
+    slate.items.back().source = ItemSource::kRetrieved;
+  }
+}
+
+}  // namespace
+
+RankScratch::RankScratch() : parts_(std::make_unique<Parts>()) {}
+RankScratch::~RankScratch() = default;
+RankScratch::RankScratch(RankScratch&&) noexcept = default;
+RankScratch& RankScratch::operator=(RankScratch&&) noexcept = default;
+
+Slate organic_slate(const RankRequest& request, std::string_view stage) {
+  Slate slate;
+  const size_t size = std::min<size_t>(request.count, request.candidates.size());
+  slate.items.resize(size);
+  for (size_t i = 0; i < size; ++i) {
+    slate.items[i].item_id = request.candidates[i].item_id;
+    slate.items[i].index = request.candidates[i].index;
+    slate.items[i].score = request.candidates[i].score;
+  }
+  if (!stage.empty()) slate.degraded.push_back(stage);
+  return slate;
+}
+
+Slate rank(const RankRequest& request, const RankContext& context, RankScratch& scratch) {
+  static const ViewerState kNobody;
+  Parts& parts = scratch.parts();
+  Slate slate;
+  slate.price_version = context.prices.version;
+
+  // 1. What asks for this page.
+  const ViewerState& viewer = request.personalized ? context.viewer : kNobody;
+  parts.ranks.begin(request);
+  parts.eligibility.begin(request, viewer, context.insertions, context.world, context.prices);
+
+  // 2. Candidates: retrieved, eligible, scored.
+  find_candidates(request, context, {false, request.personalized}, parts);
+
+  // 3. Slots.
+  PageTerms terms = make_terms(request, context, parts);
+  if (request.candidates.empty()) {
+    retrieved_page(request, context, parts, slate);
+    if (request.explain) explain(context, slate);
+    return slate;
+  }
+  make_items(context, parts);
+  terms.pairs = context.options.explore_probability > 0
+                    ? std::clamp(context.options.explore_best, 0, kPairsMax)
+                    : 0;
+  const AllocationResult best = allocate(terms, parts.items, parts.allocation);
+  const Choice choice = choose(best, context.options, context.seed);
+
+  // 4. The page, and what it costs the viewer.
+  fill_slate(request, context, choice.placed, parts, slate);
+  for (size_t i = 0; i < choice.placed.size(); ++i) {
+    slate.items[choice.placed[i].position].propensity = choice.propensity[i];
+  }
+  slate.explored = choice.explored;
+  slate.exact = best.exact;
+  slate.organic_value_fen = page_value(terms, parts.items, {});
+  slate.loss_fen = slate.organic_value_fen - page_value(terms, parts.items, choice.placed);
+  note_missed(terms, context, parts, slate);
+  if (request.explain) explain(context, slate);
+  return slate;
+}
+
+}  // namespace shanhuo

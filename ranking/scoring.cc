@@ -1,0 +1,131 @@
+#include "ranking/scoring.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace shanhuo {
+namespace {
+
+float share(const std::array<Affinity, kAffinities>& affinities, uint32_t key, float sum) {
+  if (key == 0 || sum <= 0) return 0;
+  for (const Affinity& affinity : affinities) {
+    if (affinity.key == key && affinity.weight > 0) return affinity.weight / sum;
+  }
+  return 0;
+}
+
+float sum_of(const std::array<Affinity, kAffinities>& affinities) {
+  float sum = 0;
+  for (const Affinity& affinity : affinities) sum += affinity.weight;
+  return sum;
+}
+
+float length(const Vector& v) {
+  float sum = 0;
+  for (const float x : v) sum += x * x;
+  return std::sqrt(sum);
+}
+
+// Adds `weight` times the direction of `v`.
+void add_direction(const Vector& v, float weight, Vector& out) {
+  const float norm = length(v);
+  if (!(norm > 0)) return;
+  for (int i = 0; i < kDims; ++i) out[i] += weight * v[i] / norm;
+}
+
+}  // namespace
+
+void examination(const RankingOptions& options, int count, std::vector<double>& out) {
+  out.resize(count);
+  double p = options.viewable_first;
+  for (double& e : out) {
+    e = std::max(options.viewable_floor, p);
+    p *= options.viewable_decay;
+  }
+}
+
+void discounts(const RankingOptions& options, int count, std::vector<double>& out) {
+  if (options.discount == DiscountKind::kExamination) return examination(options, count, out);
+  out.resize(count);
+  for (int p = 0; p < count; ++p) out[p] = 1.0 / std::log2(2.0 + p);
+}
+
+double smoothed_rate(const RankingOptions& options, ItemKind kind, const ItemRates& rates) {
+  const double prior = options.prior_click[static_cast<size_t>(kind)];
+  const double strength = options.prior_impressions;
+  return std::min(1.0, (rates.clicks + prior * strength) / (rates.impressions + strength));
+}
+
+ViewerTaste::ViewerTaste(const RankingOptions& options, const ViewerState& viewer,
+                         bool personalized)
+    : options_(options), viewer_(viewer), personalized_(personalized && viewer.known) {
+  if (!personalized_) return;
+  const auto near = static_cast<float>(options.short_term_weight);
+  add_direction(viewer.interest_short, near, direction_);
+  add_direction(viewer.interest_long, 1 - near, direction_);
+  const float norm = length(direction_);
+  if (norm > 0) {
+    for (float& x : direction_) x /= norm;
+  }
+  categories_ = sum_of(viewer.categories);
+  counties_ = sum_of(viewer.counties);
+  creators_ = sum_of(viewer.creators);
+}
+
+float ViewerTaste::similarity(const CatalogueItem& item) const {
+  if (!personalized_) return 0;
+  // Eight sums, so that the compiler may keep them in registers side by side.
+  std::array<float, 8> sums{};
+  for (int i = 0; i < kDims; i += 8) {
+    for (int k = 0; k < 8; ++k) sums[k] += direction_[i + k] * item.vector[i + k];
+  }
+  float dot = 0;
+  for (const float sum : sums) dot += sum;
+  return std::clamp(dot, -1.0F, 1.0F);
+}
+
+double ViewerTaste::lift(const CatalogueItem& item, float similarity) const {
+  if (!personalized_) return 0;
+  const auto county = static_cast<uint32_t>(item.county_code);
+  const double sum =
+      options_.similarity_slope * similarity +
+      options_.category_slope * share(viewer_.categories, item.category_hash, categories_) +
+      options_.county_slope * share(viewer_.counties, county, counties_) +
+      options_.creator_slope * share(viewer_.creators, item.creator_hash, creators_);
+  return std::clamp(sum, -options_.lift_log_odds_max, options_.lift_log_odds_max);
+}
+
+double lifted(double rate, double lift) {
+  const double odds = rate * std::exp(lift);
+  return odds / (1 - rate + odds);
+}
+
+void score(const RankingOptions& options, const ViewerTaste& taste, const CatalogueItem& item,
+           const ItemRates& rates, BoostCandidate& candidate) {
+  candidate.similarity = taste.similarity(item);
+  candidate.p_click =
+      lifted(smoothed_rate(options, item.item.kind, rates), taste.lift(item, candidate.similarity));
+  const double orders = (rates.orders + options.prior_order * options.prior_clicks) /
+                        (rates.clicks + options.prior_clicks);
+  candidate.p_order = candidate.p_click * std::min(1.0, orders);
+  candidate.value_fen = candidate.p_click * options.value_per_click_fen;
+}
+
+void organic_values(const RankingOptions& options, const RankRequest& request,
+                    std::span<const double> p_click, std::vector<double>& out) {
+  const size_t n = request.candidates.size();
+  out.resize(n);
+  const bool calibrated = p_click.size() == n;
+  double by_position = 0.1;
+  double most = 1;
+  for (size_t i = 0; i < n; ++i) {
+    const double score = request.candidates[i].score;
+    const bool is_probability = score >= 0 && score <= 1;
+    const double p = calibrated ? p_click[i] : is_probability ? score : by_position;
+    by_position *= 0.95;
+    most = std::min(most, std::max(0.0, p));
+    out[i] = most * options.value_per_click_fen;
+  }
+}
+
+}  // namespace shanhuo

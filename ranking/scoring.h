@@ -1,0 +1,55 @@
+// What items are worth to a viewer, in fen: value = P(click) * value_per_click_fen. Pure functions.
+//
+// P(click) of a boostable item = smoothed rate of the item (its decayed clicks and impressions with
+// a prior of its kind), lifted in odds by how well it suits the viewer: cosine with the viewer's
+// vector and the viewer's shares of its category, county and creator. P(click) of an organic item
+// comes calibrated from outside or, before that, from its score.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "features/viewer.h"
+#include "ranking/candidate.h"
+#include "ranking/options.h"
+#include "ranking/request.h"
+
+namespace shanhuo {
+
+// e_p = P(viewable | position p): max(floor, first * decay^p); fills `out` for 0..count-1.
+void examination(const RankingOptions& options, int count, std::vector<double>& out);
+// d_p by options.discount; non-increasing.
+void discounts(const RankingOptions& options, int count, std::vector<double>& out);
+
+// (clicks + prior * strength) / (impressions + strength), at most 1.
+double smoothed_rate(const RankingOptions& options, ItemKind kind, const ItemRates& rates);
+
+// The viewer's side of scoring, made once per request.
+class ViewerTaste {
+ public:
+  // A viewer without interests has cosine 0 with everything.
+  ViewerTaste(const RankingOptions& options, const ViewerState& viewer, bool personalized);
+  float similarity(const CatalogueItem& item) const;  // -1..1
+  // Added to the log-odds of a click, within +-lift_log_odds_max.
+  double lift(const CatalogueItem& item, float similarity) const;
+
+ private:
+  const RankingOptions& options_;
+  const ViewerState& viewer_;
+  bool personalized_;
+  Vector direction_{};                                  // unit length, or all zero
+  float categories_ = 0, counties_ = 0, creators_ = 0;  // sums of weights
+};
+
+// `rate` with its odds multiplied by exp(lift).
+double lifted(double rate, double lift);
+
+// Fills similarity, p_click and value_fen of a candidate.
+void score(const RankingOptions& options, const ViewerTaste& taste, const CatalogueItem& item,
+           const ItemRates& rates, BoostCandidate& candidate);
+
+// Values of the organic list in fen, non-increasing. `p_click` as in RankContext::organic_p_click.
+void organic_values(const RankingOptions& options, const RankRequest& request,
+                    std::span<const double> p_click, std::vector<double>& out);
+
+}  // namespace shanhuo

@@ -1,0 +1,136 @@
+#include "ranking/world.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/check.h"
+#include "ranking/attributes.h"
+
+namespace shanhuo {
+namespace {
+
+using Entry = World::Chunk::Entry;
+
+Entry memberships(const CatalogueItem& item, const Catalogue& catalogue,
+                  const ProgramSet& programs) {
+  Entry entry;
+  const ItemAttributes attributes(item, catalogue.creator(item.item.creator_id));
+  for (size_t p = 0; p < programs.programs.size(); ++p) {
+    const Program& program = *programs.programs[p];
+    if (!program.enabled || !program.items.matches(attributes)) continue;
+    if (entry.count < kProgramsOfItemMax) {
+      entry.programs[entry.count++] = static_cast<ProgramIndex>(p);
+    } else if (entry.dropped < UINT8_MAX) {
+      ++entry.dropped;
+    }
+  }
+  return entry;
+}
+
+// Creators of whom something else is known in `after` than in `before`. Costs the shards that
+// differ.
+std::unordered_set<std::string> changed_creators(const Catalogue& before, const Catalogue& after) {
+  std::unordered_set<std::string> changed;
+  const auto compare = [&](const Catalogue::CreatorShard* shard, const Catalogue& other) {
+    if (shard == nullptr) return;
+    for (const auto& [id, entry] : *shard) {
+      if (entry->creator.get() != other.creator(CreatorId(id))) changed.insert(id);
+    }
+  };
+  for (size_t i = 0; i < Catalogue::kCreatorShards; ++i) {
+    if (before.creators[i] == after.creators[i]) continue;
+    compare(after.creators[i].get(), before);
+    compare(before.creators[i].get(), after);
+  }
+  return changed;
+}
+
+// Makes one chunk; `old_items` and `old_chunk` are of the previous world, or nullptr.
+struct ChunkBuilder {
+  const Catalogue& catalogue;
+  const ProgramSet& programs;
+  const std::unordered_set<std::string>& creators;  // changed ones
+  uint64_t evaluated = 0;
+
+  std::shared_ptr<const World::Chunk> build(const Catalogue::Chunk& items,
+                                            const Catalogue::Chunk* old_items,
+                                            const World::Chunk* old_chunk) {
+    auto chunk = std::make_shared<World::Chunk>();
+    bool any = false;
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (!items[i]) continue;
+      Entry& entry = chunk->entries[i];
+      if (old_items != nullptr && (*old_items)[i] == items[i] &&
+          !creators.contains(items[i]->item.creator_id.str())) {
+        if (old_chunk != nullptr) entry = old_chunk->entries[i];
+      } else {
+        entry = memberships(*items[i], catalogue, programs);
+        ++evaluated;
+      }
+      chunk->memberships_dropped += entry.dropped;
+      any = any || entry.count > 0;
+    }
+    return any ? chunk : nullptr;
+  }
+};
+
+}  // namespace
+
+std::span<const ItemIndex> World::items_of(ProgramIndex program) const {
+  return (*items_of_program_)[program];
+}
+
+void World::index_memberships(const World* previous) {
+  memberships_dropped_ = 0;
+  for (const auto& chunk : chunks_) memberships_dropped_ += chunk ? chunk->memberships_dropped : 0;
+  if (previous != nullptr && previous->programs_ == programs_ && previous->chunks_ == chunks_) {
+    boostable_ = previous->boostable_;
+    items_of_program_ = previous->items_of_program_;
+    return;
+  }
+  auto boostable = std::make_shared<std::vector<ItemIndex>>();
+  auto lists = std::make_shared<std::vector<std::vector<ItemIndex>>>(programs_->programs.size());
+  for (size_t c = 0; c < chunks_.size(); ++c) {
+    if (!chunks_[c]) continue;
+    for (size_t i = 0; i < Catalogue::kChunk; ++i) {
+      const Entry& entry = chunks_[c]->entries[i];
+      if (entry.count == 0) continue;
+      const auto index = static_cast<ItemIndex>(c * Catalogue::kChunk + i);
+      boostable->push_back(index);
+      for (int k = 0; k < entry.count; ++k) (*lists)[entry.programs[k]].push_back(index);
+    }
+  }
+  boostable_ = std::move(boostable);
+  items_of_program_ = std::move(lists);
+}
+
+std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue> catalogue,
+                                         std::shared_ptr<const ProgramSet> programs,
+                                         const World* previous) {
+  CHECK(catalogue && programs && programs->programs.size() <= kProgramsMax);
+  auto world = std::make_shared<World>();
+  const bool reuse = previous != nullptr && previous->programs_ == programs;
+  std::unordered_set<std::string> creators;
+  if (reuse) creators = changed_creators(*previous->catalogue_, *catalogue);
+  ChunkBuilder builder{*catalogue, *programs, creators};
+  world->chunks_.resize(catalogue->chunks.size());
+  for (size_t c = 0; c < catalogue->chunks.size(); ++c) {
+    const auto& items = catalogue->chunks[c];
+    if (!items) continue;
+    const bool known = reuse && c < previous->chunks_.size();
+    const Catalogue::Chunk* old_items = known ? previous->catalogue_->chunks[c].get() : nullptr;
+    if (old_items == items.get() && creators.empty()) {
+      world->chunks_[c] = previous->chunks_[c];
+      continue;
+    }
+    const World::Chunk* old_chunk = known ? previous->chunks_[c].get() : nullptr;
+    world->chunks_[c] = builder.build(*items, old_items, old_chunk);
+  }
+  world->catalogue_ = std::move(catalogue);
+  world->programs_ = std::move(programs);
+  world->items_evaluated_ = builder.evaluated;
+  world->index_memberships(previous);
+  return world;
+}
+
+}  // namespace shanhuo
