@@ -2,6 +2,7 @@
 // deduplication, a token. The budgets stand in the headers of features/.
 #include <benchmark/benchmark.h>
 
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -87,6 +88,46 @@ void UpdateInTable(benchmark::State& state) {
       static_cast<double>(table.bytes()) / static_cast<double>(table.size());
 }
 BENCHMARK(UpdateInTable)->Arg(10'000)->Arg(100'000);
+
+// A checkpoint of n viewers without the disk under it.
+class ManyViewers final : public StateReader {
+ public:
+  explicit ManyViewers(int64_t n) : viewers_(n) {
+    const std::vector<CatalogueItem> items = catalogue();
+    for (size_t k = 0; k < 50; ++k) {
+      apply_to_profile(profile_, event_of(k, 60'000), static_cast<ItemIndex>(k), &items[k]);
+    }
+  }
+  Status scan(std::string_view prefix, const Visit& visit) const override {
+    std::string key;
+    for (int64_t n = 0; n < viewers_; ++n) {
+      key.assign(prefix).append("u").append(std::to_string(n));
+      Status status = visit(key, profile_bytes(profile_));
+      if (!status.ok()) return status;
+    }
+    return {};
+  }
+  Status scan_range(std::string_view, std::string_view, const Visit&) const override { return {}; }
+
+ private:
+  const int64_t viewers_;
+  PackedProfile profile_{};
+};
+
+void RestoreViewers(benchmark::State& state) {
+  const ManyViewers disk(state.range(0));
+  for (auto _ : state) {
+    ViewerTable table;
+    if (!table.restore(disk).ok()) state.SkipWithError("not restored");
+    state.counters["bytes_per_viewer"] =
+        static_cast<double>(table.bytes()) / static_cast<double>(table.size());
+  }
+}
+void restored_viewers(benchmark::internal::Benchmark* bench) {
+  bench->Unit(benchmark::kMillisecond)->Iterations(1)->Arg(100'000);
+  if (std::getenv("SHANHUO_BENCH_SMOKE") == nullptr) bench->Arg(1'000'000);
+}
+BENCHMARK(RestoreViewers)->Apply(restored_viewers);
 
 void DedupInsert(benchmark::State& state) {
   Deduplicator dedup("ev");

@@ -18,6 +18,8 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <string>
+#include <utility>
 
 #include "features/decay.h"
 
@@ -59,6 +61,13 @@ constexpr EventWeight kWeights[kEventTypes] = {
     {2.0F, 3},    // deed
 };
 
+// Where each component stands in the dither's period.
+constexpr std::array<uint32_t, kDims> kPhases = [] {
+  std::array<uint32_t, kDims> phases{};
+  for (uint32_t i = 0; i < kDims; ++i) phases[i] = i * 0xC2B2AE35U;
+  return phases;
+}();
+
 using Integers = std::array<int32_t, kDims>;
 using Components = std::array<float, kDims>;
 
@@ -87,27 +96,30 @@ float largest(const Components& x) {
   for (int i = 0; i < kDims; i += 16) {
     for (int lane = 0; lane < 16; ++lane) {
       const float a = std::fabs(x[i + lane]);
-      top[lane] = top[lane] > a ? top[lane] : a;
+      top[lane] = a > top[lane] ? a : top[lane];
     }
   }
-  return *std::max_element(top.begin(), top.end());
+  float all = 0;
+  for (const float lane : top) all = lane > all ? lane : all;
+  return all;
 }
 
 // Rounds down after the dither of event `n`. 1,024 keeps the sum positive and all its digits exact.
 void round_dithered(const Components& x, uint32_t n, Integers& q) {
   const uint32_t phase = n * 0x9E3779B9U;
   for (int i = 0; i < kDims; ++i) {
-    const uint32_t u = (phase + static_cast<uint32_t>(i) * 0xC2B2AE35U) >> 20;
+    const uint32_t u = (phase + kPhases[i]) >> 20;
     const float dither = static_cast<float>(static_cast<int32_t>(2 * u + 1)) * (1.0F / 8192);
     q[i] = static_cast<int32_t>(x[i] + (dither + 1024.0F)) - 1024;
   }
 }
 
-// packed = packed * decay + weight * direction.
-void add(PackedVector& packed, float decay, float weight, const Vector& direction, uint32_t n) {
+// packed = packed * decay + weight * direction, whose largest component is `direction_top`.
+void add(PackedVector& packed, float decay, float weight, const Vector& direction,
+         float direction_top, uint32_t n) {
   packed.scale *= decay;
   if (packed.scale < kScaleMin) packed = PackedVector{};
-  const float reach = weight == 0 ? 0 : std::fabs(weight) * largest(direction);
+  const float reach = std::fabs(weight) * direction_top;
   if (!(reach > 0)) return;
   if (packed.scale == 0) packed.scale = std::max(reach / kFirstComponent, kScaleMin);
   Integers q;
@@ -184,8 +196,9 @@ void decode(const PackedAffinities& packed, std::array<Affinity, kAffinities>& o
     const float weight = static_cast<float>(packed.weights[i]) * packed.scale;
     out[i] = weight > 0 ? Affinity{packed.keys[i], weight} : Affinity{};
   }
-  std::stable_sort(out.begin(), out.end(),
-                   [](const Affinity& a, const Affinity& b) { return a.weight > b.weight; });
+  for (int i = 1; i < kAffinities; ++i) {  // six of them: insertion sort, heaviest first
+    for (int k = i; k > 0 && out[k].weight > out[k - 1].weight; --k) std::swap(out[k], out[k - 1]);
+  }
 }
 
 bool plausible_scale(float scale) { return std::isfinite(scale) && scale >= 0; }
@@ -240,11 +253,12 @@ void apply_to_profile(PackedProfile& profile, const Interaction& event, ItemInde
            weight * static_cast<float>(half_life_decay(older, half_life)));
   };
   const Vector& direction = item != nullptr ? item->vector : kNowhere;
+  const float top = weight == 0 ? 0 : largest(direction);
   fold(options.half_life_short, [&](float decay, float w) {
-    add(profile.interest_short, decay, w, direction, profile.events);
+    add(profile.interest_short, decay, w, direction, top, profile.events);
   });
   fold(options.half_life_long, [&](float decay, float w) {
-    add(profile.interest_long, decay, w, direction, profile.events);
+    add(profile.interest_long, decay, w, direction, top, profile.events);
   });
   fold(options.half_life_affinity, [&](float decay, float w) {
     const bool known = item != nullptr;

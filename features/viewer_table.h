@@ -67,7 +67,7 @@ class ViewerTable final : public Checkpointed {
 
  private:
   static constexpr size_t kShards = 256;
-  static constexpr size_t kSlabRecords = 32;
+  static constexpr size_t kSlabRecords = 16;
   static constexpr size_t kInlineIdBytes = 38;
 
   struct Record {
