@@ -57,9 +57,9 @@ std::optional<ExposureStep> parse_exposure_step(std::string_view name);  // "hou
 std::optional<ExposureBy> parse_exposure_by(std::string_view name);      // "item", ...
 
 struct ExposureQuery {
-  CreatorId creator;             // all present items of this creator, when not empty
-  std::vector<ItemIndex> items;  // and these; what the catalogue does not have is left out
-  Millis from, to;               // whole hours: those that begin in [start of from's hour, to)
+  CreatorId creator{};             // all present items of this creator, when not empty
+  std::vector<ItemIndex> items{};  // and these; what the catalogue does not have is left out
+  Millis from, to;                 // whole hours: those that begin in [start of from's hour, to)
   ExposureStep step = ExposureStep::kDay;
   ExposureBy by = ExposureBy::kNone;
 };

@@ -127,6 +127,8 @@ class FeatureStore final : public StateMachine, public Checkpointed {
   // Thread-safe of its own: ranking records here what it inserted.
   FrequencyLedger& frequency() { return frequency_; }
   const FrequencyLedger& frequency() const { return frequency_; }
+  // Largest event time that counted; restored with the rest.
+  Millis watermark() const { return items_.watermark(); }
   FeatureStoreStats stats() const;
 
   // The interner and the catalogue are not part of it: restore those first.
