@@ -26,6 +26,8 @@
 // Priority: programs of the highest priority choose first, exactly; what they chose stays, and the
 // next ones choose around it. Equal priorities choose together.
 //
+// Steps 1 stands here, 2 and 3 in allocation_search.cc.
+//
 // Source: allocation.md 3; the dominance argument is the exchange argument of position auctions.
 // Tested by: tests/ranking_allocation_test.cc (exhaustive twin: same items, same positions).
 #include "ranking/allocation.h"
@@ -34,81 +36,19 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/hash.h"
+#include "ranking/allocation_search.h"
 
 namespace shanhuo {
-namespace {
 
-using Set = std::array<PlacedItem, kInsertionsMax>;
+AllocationSearch::AllocationSearch(const PageTerms& terms, std::span<const AllocationItem> items,
+                                   AllocationScratch& scratch)
+    : terms_(terms),
+      items_(items),
+      s_(scratch),
+      positions_(static_cast<int>(terms.discount.size())),
+      weight_(1 + terms.viewer_price) {}
 
-class Search {
- public:
-  Search(const PageTerms& terms, std::span<const AllocationItem> items, AllocationScratch& scratch)
-      : terms_(terms),
-        items_(items),
-        s_(scratch),
-        positions_(static_cast<int>(terms.discount.size())),
-        weight_(1 + terms.viewer_price) {}
-
-  void prepare_losses();
-  AllocationResult run();
-  // Gain of one insertion alone; `loss` of the organic item's own place included.
-  double single_gain(const AllocationItem& item, double worth, int p) const;
-  double worth(const AllocationItem& item, int p) const {
-    return weight_ * value_of(item) * terms_.discount[p] + item.bonus * terms_.examine[p];
-  }
-  int last_position(const AllocationItem& item) const {
-    const int end = item.rank >= 0 ? std::min(positions_, item.rank) : positions_;
-    return std::min(item.last_slot, end - 1);
-  }
-
- private:
-  double value_of(const AllocationItem& item) const {
-    return item.rank >= 0 ? terms_.organic[item.rank] : item.value;
-  }
-  double loss(int j, int p) const { return s_.loss[j * (positions_ + 1) + p]; }
-  double& bound(int first, int c, int p) {
-    return s_.bound[((first + 1) * kInsertionsMax + c) * (positions_ + 2) + p];
-  }
-
-  void keep_undominated();
-  bool same_class(const AllocationItem& a, const AllocationItem& b) const;
-  uint64_t class_hash(const AllocationItem& item) const;
-  int class_max(const AllocationItem& item) const;
-  bool dominated(int item, int head, int most) const;
-  void add_to_class(int item, int& head);
-
-  void run_priority(std::span<const int> group);
-  void build_columns(std::span<const int> group);
-  void note_pair(int item, int p, double gain);
-  void fill_bound(int first, int from);
-  bool fits(const Set& set, int count) const;
-  double total(const Set& set, int count) const;
-  bool full(const Set& set, int count) const;
-  void consider(const Set& chosen, int count);
-  void greedy();
-  void descend(Set& chosen, int count, double sum, int from);
-
-  const PageTerms& terms_;
-  const std::span<const AllocationItem> items_;
-  AllocationScratch& s_;
-  const int positions_;
-  const double weight_;
-  bool county_matters_ = false, creator_matters_ = false;
-
-  AllocationResult result_;
-  Set fixed_{};  // chosen by higher priorities, ascending by position
-  int fixed_count_ = 0;
-  double fixed_total_ = 0;
-  int picks_ = 0;    // still to choose in this round
-  int gap_min_ = 0;  // smallest min_gap of the round
-  Set best_{};       // with fixed_
-  int best_count_ = 0;
-  double best_total_ = 0;
-  int nodes_ = 0;
-};
-
-void Search::prepare_losses() {
+void AllocationSearch::prepare_losses() {
   s_.loss.resize(static_cast<size_t>(kInsertionsMax) * (positions_ + 1));
   const auto n = static_cast<int>(terms_.organic.size());
   for (int j = 0; j < kInsertionsMax; ++j) {
@@ -122,17 +62,17 @@ void Search::prepare_losses() {
   }
 }
 
-double Search::single_gain(const AllocationItem& item, double worth, int p) const {
-  double lost = loss(0, p);
-  if (item.rank >= 0 && item.rank < positions_) {
-    lost += terms_.organic[item.rank] * terms_.discount[item.rank] - loss(0, item.rank);
-  }
-  return worth - weight_ * lost;
+double AllocationSearch::own_place(const AllocationItem& item) const {
+  if (item.rank < 0 || item.rank >= positions_) return 0;
+  return weight_ * (terms_.organic[item.rank] * terms_.discount[item.rank] - loss(0, item.rank));
 }
 
-// --- 1. classes ---
+int AllocationSearch::last_position(const AllocationItem& item) const {
+  const int end = item.rank >= 0 ? std::min(positions_, item.rank) : positions_;
+  return std::min(item.last_slot, end - 1);
+}
 
-bool Search::same_class(const AllocationItem& a, const AllocationItem& b) const {
+bool AllocationSearch::same_class(const AllocationItem& a, const AllocationItem& b) const {
   return a.first_slot == b.first_slot && a.last_slot == b.last_slot && a.min_gap == b.min_gap &&
          a.priority == b.priority && a.program_count == b.program_count &&
          a.programs == b.programs && a.page_max == b.page_max && a.county_max == b.county_max &&
@@ -140,7 +80,7 @@ bool Search::same_class(const AllocationItem& a, const AllocationItem& b) const 
          (!creator_matters_ || a.creator == b.creator);
 }
 
-uint64_t Search::class_hash(const AllocationItem& item) const {
+uint64_t AllocationSearch::class_hash(const AllocationItem& item) const {
   uint64_t programs = 0;
   std::memcpy(&programs, item.programs.data(), sizeof(programs));
   const auto slots = (static_cast<uint64_t>(item.first_slot) << 40) ^
@@ -153,7 +93,7 @@ uint64_t Search::class_hash(const AllocationItem& item) const {
 }
 
 // How many items of one class can stand on a page together.
-int Search::class_max(const AllocationItem& item) const {
+int AllocationSearch::class_max(const AllocationItem& item) const {
   int most = std::min(terms_.insertions_max, item.page_max);
   for (int k = 0; k < item.program_count; ++k) {
     most = std::min(most, terms_.program_max[item.programs[k]]);
@@ -162,7 +102,7 @@ int Search::class_max(const AllocationItem& item) const {
 }
 
 // True when `most` other items of the class are at least as good in value and bonus.
-bool Search::dominated(int item, int head, int most) const {
+bool AllocationSearch::dominated(int item, int head, int most) const {
   const AllocationItem& it = items_[item];
   for (int other = head; other >= 0; other = s_.next_in_class[other]) {
     const AllocationItem& o = items_[other];
@@ -175,7 +115,7 @@ bool Search::dominated(int item, int head, int most) const {
 }
 
 // Adds an item to its class, unless dominated, and drops members that now are.
-void Search::add_to_class(int item, int& head) {
+void AllocationSearch::add_to_class(int item, int& head) {
   const int most = class_max(items_[item]);
   if (dominated(item, head, most)) return;
   s_.next_in_class[item] = head;
@@ -193,7 +133,7 @@ void Search::add_to_class(int item, int& head) {
   }
 }
 
-void Search::keep_undominated() {
+void AllocationSearch::keep_undominated() {
   constexpr size_t kTable = 1024;  // open addressing; past half full, classes are not looked for
   s_.class_head.assign(kTable, -1);
   s_.next_in_class.assign(items_.size(), -1);
@@ -222,223 +162,7 @@ void Search::keep_undominated() {
   }
 }
 
-// --- 2. columns ---
-
-void Search::note_pair(int item, int p, double gain) {
-  int& count = result_.pair_count;
-  if (count == terms_.pairs && (count == 0 || result_.pairs[count - 1].gain_fen >= gain)) return;
-  int at = count < terms_.pairs ? count++ : count - 1;
-  for (; at > 0 && result_.pairs[at - 1].gain_fen < gain; --at) {
-    result_.pairs[at] = result_.pairs[at - 1];
-  }
-  result_.pairs[at] = {{item, p}, gain};
-}
-
-void Search::build_columns(std::span<const int> group) {
-  s_.order.assign(group.begin(), group.end());
-  s_.worth.resize(group.size());
-  s_.entries.clear();
-  s_.column.assign(positions_ + 1, 0);
-  const auto n = static_cast<int>(terms_.organic.size());
-  for (int p = 0; p < positions_; ++p) {
-    s_.column[p] = static_cast<int>(s_.entries.size());
-    for (size_t k = 0; k < s_.order.size(); ++k) {  // insertion sort, best first
-      const int item = s_.order[k];
-      const double w = worth(items_[item], p);
-      size_t at = k;
-      for (; at > 0 && s_.worth[at - 1] < w; --at) {
-        s_.worth[at] = s_.worth[at - 1];
-        s_.order[at] = s_.order[at - 1];
-      }
-      s_.worth[at] = w;
-      s_.order[at] = item;
-    }
-    for (size_t k = 0; k < s_.order.size(); ++k) {
-      const AllocationItem& item = items_[s_.order[k]];
-      if (p < item.first_slot || p > last_position(item)) continue;
-      const double gain = single_gain(item, s_.worth[k], p);
-      if (gain <= 0) {
-        if (item.rank < 0) break;  // the others of this column are worth less, and lose no less
-        continue;
-      }
-      s_.entries.push_back({s_.worth[k], s_.order[k]});
-      if (p <= n && terms_.pairs > 0) note_pair(s_.order[k], p, gain);
-    }
-  }
-  s_.column[positions_] = static_cast<int>(s_.entries.size());
-}
-
-// --- 3. the search ---
-
-// Limits that hold for any subset too: programs, counties, creators, the page, spacing.
-bool Search::fits(const Set& set, int count) const {
-  int gap = 0;
-  for (int a = 0; a < count; ++a) gap = std::max(gap, items_[set[a].item].min_gap);
-  for (int a = 0; a < count; ++a) {
-    const AllocationItem& item = items_[set[a].item];
-    int county = 0, creator = 0;
-    std::array<int, kProgramsPerItemMax> named{};
-    for (int b = 0; b < count; ++b) {
-      const AllocationItem& other = items_[set[b].item];
-      const int apart = std::abs(set[a].position - set[b].position);
-      if (a != b && (set[a].item == set[b].item || apart <= gap)) return false;
-      county += item.county != 0 && other.county == item.county;
-      creator += other.creator == item.creator;
-      for (int k = 0; k < item.program_count; ++k) {
-        for (int l = 0; l < other.program_count; ++l) {
-          named[k] += item.programs[k] == other.programs[l];
-        }
-      }
-    }
-    if (county > item.county_max || creator > item.creator_max || count > item.page_max) {
-      return false;
-    }
-    for (int k = 0; k < item.program_count; ++k) {
-      if (named[k] > terms_.program_max[item.programs[k]]) return false;
-    }
-  }
-  return true;
-}
-
-// True when no position before an inserted one stays empty.
-bool Search::full(const Set& set, int count) const {
-  int left = static_cast<int>(terms_.organic.size());
-  for (int j = 0; j < count; ++j) left -= items_[set[j].item].rank >= 0 ? 1 : 0;
-  for (int j = 0; j < count; ++j) {
-    if (set[j].position - j > left) return false;
-  }
-  return true;
-}
-
-double Search::total(const Set& set, int count) const {
-  double sum = 0;
-  bool moved = false;
-  for (int j = 0; j < count; ++j) {
-    const AllocationItem& item = items_[set[j].item];
-    moved = moved || item.rank >= 0;
-    sum += worth(item, set[j].position) - weight_ * loss(j, set[j].position);
-  }
-  if (!moved) return sum;
-  sum = weight_ * (page_value(terms_, items_, {set.data(), static_cast<size_t>(count)}) -
-                   page_value(terms_, items_, {}));
-  for (int j = 0; j < count; ++j) {
-    sum += items_[set[j].item].bonus * terms_.examine[set[j].position];
-  }
-  return sum;
-}
-
-// fixed_ and chosen in one set, ascending by position.
-Set merged(const Set& fixed, int fixed_count, const Set& chosen, int count) {
-  Set set{};
-  std::merge(fixed.begin(), fixed.begin() + fixed_count, chosen.begin(), chosen.begin() + count,
-             set.begin(),
-             [](const PlacedItem& a, const PlacedItem& b) { return a.position < b.position; });
-  return set;
-}
-
-void Search::consider(const Set& chosen, int count) {
-  const Set set = merged(fixed_, fixed_count_, chosen, count);
-  const int size = fixed_count_ + count;
-  if (!full(set, size)) return;
-  const double value = total(set, size);
-  if (value <= best_total_) return;
-  best_total_ = value;
-  best_ = set;
-  best_count_ = size;
-}
-
-// A good first page, so that the search cuts early: again and again the best addition.
-void Search::greedy() {
-  Set chosen{};
-  for (int count = 0; count < picks_; ++count) {
-    const int before = best_count_;
-    const Set base = chosen;
-    for (int p = 0; p < positions_; ++p) {
-      for (int e = s_.column[p]; e < s_.column[p + 1]; ++e) {
-        Set next = base;
-        int at = count;
-        for (; at > 0 && next[at - 1].position > p; --at) next[at] = next[at - 1];
-        next[at] = {s_.entries[e].item, p};
-        if (!fits(merged(fixed_, fixed_count_, next, count + 1), fixed_count_ + count + 1))
-          continue;
-        const int size = best_count_;
-        const double value = best_total_;
-        consider(next, count + 1);
-        if (best_total_ > value || best_count_ != size) chosen = next;
-        if (items_[s_.entries[e].item].rank < 0) break;  // the column's best that fits
-      }
-    }
-    if (best_count_ == before) return;
-  }
-}
-
-// bound(first, c, p): the most that picks c, c+1, ... can still add from position p on, when they
-// must each be compatible with item `first` (-1: with nothing) but may repeat each other.
-void Search::fill_bound(int first, int from) {
-  for (int c = picks_ - 1; c >= from; --c) {
-    bound(first, c, positions_) = 0;
-    for (int p = positions_ - 1; p >= 0; --p) {
-      double here = 0;
-      for (int e = s_.column[p]; e < s_.column[p + 1]; ++e) {
-        const Set pair{PlacedItem{first, -100'000}, PlacedItem{s_.entries[e].item, p}};
-        if (first >= 0 && !fits(pair, 2)) continue;
-        here = s_.entries[e].worth - weight_ * loss(c, p);
-        break;
-      }
-      if (c + 1 < picks_) here += bound(first, c + 1, std::min(positions_, p + 1 + gap_min_));
-      bound(first, c, p) = std::max(bound(first, c, p + 1), here);
-    }
-  }
-}
-
-void Search::descend(Set& chosen, int count, double sum, int from) {
-  const int first = count == 0 ? -1 : chosen[0].item;
-  for (int p = from; p < positions_; ++p) {
-    if (fixed_total_ + sum + bound(first, count, p) <= best_total_) return;
-    const double lost = weight_ * loss(count, p);
-    const int next = std::min(positions_, p + 1 + gap_min_);
-    const bool last = count + 1 >= picks_;
-    for (int e = s_.column[p]; e < s_.column[p + 1]; ++e) {
-      const auto& [worth, item] = s_.entries[e];
-      const double with = sum + worth - lost;
-      if (fixed_total_ + with + (last ? 0 : bound(first, count + 1, next)) <= best_total_) break;
-      if (++nodes_ > terms_.nodes_max) {
-        result_.exact = false;
-        return;
-      }
-      chosen[count] = {item, p};
-      if (!fits(merged(fixed_, fixed_count_, chosen, count + 1), fixed_count_ + count + 1))
-        continue;
-      consider(chosen, count + 1);
-      if (last) continue;
-      if (count == 0 && !s_.bound_known[item]) {
-        fill_bound(item, 1);
-        s_.bound_known[item] = 1;
-      }
-      descend(chosen, count + 1, with, next);
-      if (!result_.exact) return;
-    }
-  }
-}
-
-void Search::run_priority(std::span<const int> group) {
-  build_columns(group);
-  picks_ = terms_.insertions_max - fixed_count_;
-  if (picks_ == 0 || s_.entries.empty()) return;
-  gap_min_ = items_[group[0]].min_gap;
-  for (const int item : group) gap_min_ = std::min(gap_min_, items_[item].min_gap);
-  s_.bound.resize((items_.size() + 1) * kInsertionsMax * static_cast<size_t>(positions_ + 2));
-  s_.bound_known.assign(items_.size(), 0);
-  greedy();
-  fill_bound(-1, 0);
-  Set chosen{};
-  descend(chosen, 0, 0, 0);
-  fixed_ = best_;
-  fixed_count_ = best_count_;
-  fixed_total_ = best_total_;
-}
-
-AllocationResult Search::run() {
+AllocationResult AllocationSearch::run() {
   prepare_losses();
   if (terms_.insertions_max == 0 || positions_ == 0) return result_;
   keep_undominated();
@@ -459,29 +183,27 @@ AllocationResult Search::run() {
   return result_;
 }
 
-}  // namespace
-
 AllocationResult allocate(const PageTerms& terms, std::span<const AllocationItem> items,
                           AllocationScratch& scratch) {
   CHECK(terms.discount.size() == terms.examine.size());
   CHECK(terms.insertions_max >= 0 && terms.insertions_max <= kInsertionsMax);
   CHECK(terms.pairs >= 0 && terms.pairs <= kPairsMax);
-  return Search(terms, items, scratch).run();
+  return AllocationSearch(terms, items, scratch).run();
 }
 
 Cause why_not_placed(const PageTerms& terms, const AllocationItem& item,
                      AllocationScratch& scratch) {
-  Search search(terms, {&item, 1}, scratch);
+  AllocationSearch search(terms, {&item, 1}, scratch);
   search.prepare_losses();
   PageTerms free_terms = terms;
   free_terms.viewer_price = 0;
-  const Search without_price(free_terms, {&item, 1}, scratch);
+  const AllocationSearch without_price(free_terms, {&item, 1}, scratch);
   const auto n = static_cast<int>(terms.organic.size());
   const int last = std::min(search.last_position(item), n);
   Cause cause = item.first_slot > last ? Cause::kNoSlot : Cause::kBelowRelevance;
   for (int p = item.first_slot; p <= last; ++p) {
-    if (search.single_gain(item, search.worth(item, p), p) > 0) return Cause::kConflict;
-    if (without_price.single_gain(item, without_price.worth(item, p), p) > 0) {
+    if (search.single_gain(item, p) > 0) return Cause::kConflict;
+    if (without_price.single_gain(item, p) > 0) {
       cause = Cause::kUserBudget;
     }
   }

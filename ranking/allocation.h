@@ -68,15 +68,20 @@ struct AllocationResult {
 
 // Memory of the search, reused from call to call.
 struct AllocationScratch {
+  struct Live {
+    double value, bonus;  // (1 + nu) v, B
+    double worth;         // at the position being looked at
+    double own_place;
+    int item, first, last;
+  };
   struct Entry {
-    double worth;  // H = (1 + nu) value d_p + bonus e_p
+    double worth;
     int item;
   };
-  std::vector<int> alive;     // candidates that no other of their class dominates
-  std::vector<uint8_t> kept;  // per candidate: in alive
+  std::vector<uint8_t> kept;  // per candidate: not dominated
+  std::vector<int> alive;     // the kept ones
   std::vector<int> class_head, next_in_class;
-  std::vector<int> order;
-  std::vector<double> worth;         // per position in `order`
+  std::vector<Live> live;            // of one priority
   std::vector<Entry> entries;        // columns, best first
   std::vector<int> column;           // position -> first entry; size positions + 1
   std::vector<double> loss;          // kInsertionsMax x (positions + 1), row-major
