@@ -66,9 +66,13 @@ struct HttpResponse {
   // Few, with lower-case names. Content-length, connection, date and x-request-id are the server's.
   std::vector<std::pair<std::string, std::string>> headers;
 
-  HttpResponse& with(std::string_view name, std::string_view value) {
+  HttpResponse& with(std::string_view name, std::string_view value) & {
     headers.emplace_back(name, value);
     return *this;
+  }
+  HttpResponse&& with(std::string_view name, std::string_view value) && {
+    headers.emplace_back(name, value);
+    return std::move(*this);
   }
   std::string_view header(std::string_view name) const;  // first of that name, without case
 };
