@@ -102,6 +102,34 @@ void add_stream(EngineOptions& o, std::vector<Option>& table) {
       "a repeated event within it is a duplicate");
 }
 
+void add_features(EngineOptions& o, std::vector<Option>& table) {
+  FeatureStoreOptions& f = o.features;
+  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
+                       std::string_view unit, std::string_view about) {
+    table.push_back({"features", key, std::move(target), min, max, unit, about});
+  };
+  add("viewers_max", &f.viewers.viewers_max, 1, 1e10, "viewers",
+      "profiles in memory, at most 600 bytes each");
+  add("half_life_short_ms", &f.profile.half_life_short, 60'000, 365 * kDayMs, "ms",
+      "of the interest of the day");
+  add("half_life_long_ms", &f.profile.half_life_long, 60'000, 3'650 * kDayMs, "ms",
+      "of the steady interest");
+  add("half_life_affinity_ms", &f.profile.half_life_affinity, 60'000, 3'650 * kDayMs, "ms",
+      "of categories, counties and creators");
+  add("insertions_max", &f.frequency.insertions_max, 1, 1e5, "insertions",
+      "remembered per viewer for frequency caps, 40 bytes each");
+  add("exposure_bytes_max", &f.exposure.bytes_max, 1 << 20, 1e12, "bytes",
+      "of the last 25 hours' rollups in memory");
+  add("exposure_query_records_max", &f.exposure.query_records_max, 1'000, 1e9, "records",
+      "of one exposure report, about 1 us each");
+  add("orders_max", &f.ledger.orders_max, 1'000, 1e9, "orders",
+      "remembered for refunds, about 250 bytes each");
+  add("viewable_entries_max", &f.viewable_entries_max, 1'000, 1e11, "",
+      "remembered viewable exposures, 11 to 21 bytes each");
+  add("token_entries_max", &f.token_entries_max, 1'000, 1e11, "",
+      "remembered tokens, 11 to 21 bytes each");
+}
+
 void add_models(EngineOptions& o, std::vector<Option>& table) {
   std::string_view section = "text";
   const auto add = [&](std::string_view key, Option::Target target, double min, double max,
@@ -218,6 +246,7 @@ std::vector<Option> option_table(EngineOptions& options) {
   add_http(options, table);
   add_api(options, table);
   add_stream(options, table);
+  add_features(options, table);
   add_models(options, table);
   add_ranking(options, table);
   add_prices(options, table);
