@@ -53,13 +53,18 @@ class JsonWriter {
   template <std::integral T>
   requires(!std::same_as<T, bool>) void value(T number) {
     comma();
-    append_number(number);
+    char text[24];
+    out_.append(text, std::to_chars(text, text + sizeof text, number).ptr);
   }
   template <std::floating_point T>
   void value(T number) {
     CHECK(std::isfinite(number));
     comma();
-    append_number(number);
+    char text[32];
+    // From 2^53 on with an exponent: readers refuse integers of more than 64 bits.
+    const auto format = std::abs(number) < T(1LL << 53) ? std::chars_format::general
+                                                        : std::chars_format::scientific;
+    out_.append(text, std::to_chars(text, text + sizeof text, number, format).ptr);
   }
   void null() {
     comma();
@@ -90,11 +95,6 @@ class JsonWriter {
   void close(char bracket) {
     out_.push_back(bracket);
     need_comma_ = true;
-  }
-  template <typename T>
-  void append_number(T number) {
-    char text[32];
-    out_.append(text, std::to_chars(text, text + sizeof text, number).ptr);
   }
 
   static bool plain(char c) {

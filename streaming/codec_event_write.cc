@@ -1,6 +1,6 @@
 // Events out. The protobuf bytes are written by hand, straight from the views of an Interaction:
-// the same bytes as wire::Event serialised, at a fifth of the time (no strings are made). Tested
-// against the library in tests/streaming_codec_test.cc.
+// what the library would write, at a fifth of the time (no strings are made). Tested by reading it
+// back with the library, tests/streaming_codec_test.cc.
 //
 //   field := (number << 3 | wire type) varint | content        wire type 0: varint, 2: length +
 //   bytes

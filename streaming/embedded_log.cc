@@ -81,7 +81,10 @@ void EmbeddedLog::State::run() {
     if (!group.appends.empty()) commit(group);
     for (auto& [done, error] : group.refusals) done(error);
     group = Group();
-    if (monotonic_ns() - last_retention_ns >= kRetentionPeriodNs) retain();
+    if (monotonic_ns() - last_retention_ns >= kRetentionPeriodNs) {
+      last_retention_ns = monotonic_ns();
+      retain();
+    }
   }
 }
 
@@ -198,7 +201,7 @@ void EmbeddedLog::State::keep_in_tail(std::shared_ptr<const Block> block) {
 // ---- Retention ----
 
 void EmbeddedLog::State::retain() {
-  last_retention_ns = monotonic_ns();
+  const std::lock_guard retaining(retain_mutex);
   const Millis oldest = clock.now() - Millis(options.retention_h * kHour.count());
   if (oldest.count() < 0) return;
   for (int t = 0; t < kTopics; ++t) {
@@ -315,6 +318,8 @@ void EmbeddedLog::release(Topic topic, const std::vector<LogPosition>& below) {
     state_->at(topic, position.partition).released = position.next_offset;
   }
 }
+
+void EmbeddedLog::retain_now() { state_->retain(); }
 
 EmbeddedLogStats EmbeddedLog::stats() const {
   const std::lock_guard lock(state_->mutex);

@@ -69,6 +69,8 @@ class EmbeddedLog final : public EventLog {
   // Interactions and items are kept until released; decisions and dead letters go by age alone.
   void release(Topic topic, const std::vector<LogPosition>& below) override;
 
+  // What the writer does each minute: drops what is old and released, before this returns.
+  void retain_now();
   Status backup(const std::string& directory) { return store_->backup(directory); }
   EmbeddedLogStats stats() const;
 

@@ -58,6 +58,7 @@ struct EmbeddedLog::State {
   std::deque<std::pair<Topic, uint32_t>> tail_order;  // owners of the tail's blocks, oldest first
   EmbeddedLogStats stats;
 
+  std::mutex retain_mutex;  // held while blocks are dropped; never taken after mutex
   std::thread writer;
 
   LogPartition& at(Topic topic, uint32_t partition) {
@@ -66,6 +67,7 @@ struct EmbeddedLog::State {
 
   Status recover();
   void run();
+  void retain();  // by one thread at a time, see retain_mutex
 
  private:
   struct Group;
@@ -75,7 +77,6 @@ struct EmbeddedLog::State {
   void make_blocks(Group& group, Batch& batch);
   void publish(Group& group);
   void keep_in_tail(std::shared_ptr<const Block> block);
-  void retain();
   void retain_partition(Topic topic, uint32_t partition, Millis oldest);
 };
 
