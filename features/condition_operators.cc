@@ -55,7 +55,8 @@ std::string known_operators() {
 
 ConditionTest ConditionCompiler::operator_test(const Value::Member& member,
                                                const std::string& pointer) {
-  const auto& [name, value] = member;
+  const std::string& name = member.first;
+  const Value& value = member.second;
   const ConditionOperator* op =
       std::find_if(std::begin(kOperators), std::end(kOperators),
                    [&name](const ConditionOperator& each) { return each.name == name; });
