@@ -105,7 +105,7 @@ class CountingMachine final : public StateMachine, public Checkpointed {
 // Log, checkpoints, state and pipeline in one directory, as serving/ composes them.
 struct SmallEngine {
   explicit SmallEngine(const std::string& directory, PipelineOptions options = {},
-                       const Clock* clock = nullptr)
+                       const Clock* clock = nullptr, StateMachine* other_machine = nullptr)
       : clock_in_use(clock != nullptr ? *clock : wall) {
     auto opened = EmbeddedLog::open(directory + "/log", {}, clock_in_use);
     CHECK(opened.ok());
@@ -117,7 +117,7 @@ struct SmallEngine {
     parts.log = log.get();
     parts.checkpoints = checkpoints.get();
     parts.dedup = {&dedup};
-    parts.machine = &machine;
+    parts.machine = other_machine != nullptr ? other_machine : &machine;
     parts.apply_catalogue = [this](const CatalogueChange& change) {
       return machine.catalogue(change);
     };
