@@ -49,6 +49,14 @@ void ExposureRollups::add_to(const ExposureEvent& event, ExposureRecord* record)
   }
 }
 
+void ExposureRollups::prefetch(ItemIndex item, Millis ts) const {
+  if (last_ == nullptr || last_hour_ != hour_of(ts)) return;
+  const auto found = last_->items.find(item);
+  if (found == last_->items.end()) return;
+  __builtin_prefetch(found->second.record.rows.data(), 1);
+  found->second.record.viewers.prefetch();
+}
+
 void ExposureRollups::add(const ExposureEvent& event, Millis watermark) {
   const int64_t hour = hour_of(event.ts);
   watermark_hour_ = std::max(watermark_hour_, hour_of(watermark));

@@ -104,6 +104,8 @@ class ExposureRollups final : public Checkpointed {
   ExposureRollups(const ExposureOptions& options, Interner& interner)
       : options_(options), interner_(interner) {}
 
+  // A hint to the processor that add() of this item and time comes soon. Writer only.
+  void prefetch(ItemIndex item, Millis ts) const;
   void add(const ExposureEvent& event, Millis watermark);
 
   // `reader` sees the last committed checkpoint. kTooLarge beyond query_records_max, kCorrupt when

@@ -68,6 +68,8 @@ FeatureStore::FeatureStore(const FeatureStoreOptions& options, Interner& interne
 
 DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& context) {
   CHECK(context.partition < options_.partitions);
+  const uint64_t user_hash = hash64(event.user_id);
+  viewers_.prefetch_index(user_hash);
   VerifiedToken verified;
   if (!event.token.empty()) {
     verified = keys_.get()->verify(event.token, event.user_id, event.item_id, event.request_id,
@@ -80,6 +82,8 @@ DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& cont
   }
   const ItemIndex item = interner_.intern(event.item_id);
   if (item >= options_.items.items_max) return "items_full";  // kNoItem too
+  viewers_.prefetch_record(user_hash);
+  items_.prefetch(item);
 
   const bool money = event.type == EventType::kOrder || event.type == EventType::kRefund;
   const Fen income = money ? ledger_.apply(event, item) : Fen(0);
@@ -93,7 +97,6 @@ DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& cont
                   .known = catalogue_.at(item),
                   .token = verified.verdict == TokenVerdict::kValid ? &verified.token : nullptr,
                   .served = event.type == EventType::kImpression};
-  const uint64_t user_hash = hash64(event.user_id);
   if (looks_viewable(event, counted.known)) decide_viewable(&counted, user_hash);
   counted.counts = counts_of(counted, income);
   add_everywhere(counted, user_hash);
@@ -133,6 +136,8 @@ void FeatureStore::add_everywhere(const Counted& counted, uint64_t user_hash) {
   count_one(&applied_[static_cast<size_t>(event.type)]);
   if (counted.known == nullptr) count_one(&unknown_items_);
   watermark_ = std::max({watermark_, counted.context.watermark, event.ts});
+  items_.prefetch_buckets(counted.item);
+  exposure_.prefetch(counted.item, event.ts);
   viewers_.update(event.user_id, [&](PackedProfile& profile) {
     apply_to_profile(profile, event, counted.item, counted.known, options_.profile);
   });

@@ -25,46 +25,51 @@ constexpr size_t kSlotsMin = 1024;
 constexpr size_t kBlockBytes = 64 * 1024;
 constexpr uint64_t kTagMask = 0xFFFFFFFF00000000ULL;
 
+std::string_view view(const char* text) {
+  uint16_t size = 0;
+  std::memcpy(&size, text, sizeof(size));
+  return {text + sizeof(size), size};
+}
+
 }  // namespace
 
 struct Interner::Table {
+  struct Slot {
+    std::atomic<uint64_t> word{0};
+    std::atomic<const char*> text{nullptr};
+  };
+
   explicit Table(size_t slot_count) : mask(slot_count - 1), slots(slot_count) {}
 
-  // For the writer: the slot is found free by probing, the entry is already there.
-  void place(uint64_t hash, ItemIndex index) {
+  void place(uint64_t hash, ItemIndex index, const char* text) {
     size_t at = hash & mask;
-    while (slots[at].load(std::memory_order_relaxed) != 0) at = (at + 1) & mask;
-    slots[at].store((hash & kTagMask) | (index + 1ULL), std::memory_order_release);
+    while (slots[at].word.load(std::memory_order_relaxed) != 0) at = (at + 1) & mask;
+    slots[at].text.store(text, std::memory_order_relaxed);
+    slots[at].word.store((hash & kTagMask) | (index + 1ULL), std::memory_order_release);
   }
+  size_t bytes() const { return slots.size() * sizeof(Slot); }
 
   const size_t mask;
-  std::vector<std::atomic<uint64_t>> slots;
+  std::vector<Slot> slots;
 };
 
 Interner::Interner(InternerOptions options)
     : ids_max_(std::min<size_t>(options.ids_max, kNoItem - 1)),
-      chunks_(new std::atomic<Entry*>[ids_max_ / kEntriesPerChunk + 1]()) {
+      chunks_(new std::atomic<const char**>[ids_max_ / kEntriesPerChunk + 1]()) {
   tables_.push_back(std::make_unique<Table>(kSlotsMin));
   table_.store(tables_.back().get(), std::memory_order_release);
-  bytes_ = kSlotsMin * sizeof(uint64_t) + (ids_max_ / kEntriesPerChunk + 1) * sizeof(Entry*);
+  bytes_ = tables_.back()->bytes() + (ids_max_ / kEntriesPerChunk + 1) * sizeof(void*);
 }
 
 Interner::~Interner() = default;
 
-const Interner::Entry& Interner::entry(ItemIndex index) const {
-  const Entry* chunk = chunks_[index / kEntriesPerChunk].load(std::memory_order_acquire);
-  return chunk[index % kEntriesPerChunk];
-}
-
-ItemIndex Interner::find_in(const Table& table, uint64_t hash, std::string_view id) const {
+ItemIndex Interner::find_in(const Table& table, uint64_t hash, std::string_view id) {
   for (size_t at = hash & table.mask;; at = (at + 1) & table.mask) {
-    const uint64_t slot = table.slots[at].load(std::memory_order_acquire);
-    if (slot == 0) return kNoItem;
-    if ((slot & kTagMask) != (hash & kTagMask)) continue;
-    const auto index = static_cast<ItemIndex>(slot) - 1;
-    const Entry& known = entry(index);
-    if (known.size == id.size() && std::memcmp(known.data, id.data(), id.size()) == 0) {
-      return index;
+    const uint64_t word = table.slots[at].word.load(std::memory_order_acquire);
+    if (word == 0) return kNoItem;
+    if ((word & kTagMask) != (hash & kTagMask)) continue;
+    if (view(table.slots[at].text.load(std::memory_order_relaxed)) == id) {
+      return static_cast<ItemIndex>(word) - 1;
     }
   }
 }
@@ -75,11 +80,12 @@ ItemIndex Interner::find(std::string_view id) const {
 
 std::string_view Interner::view_of(ItemIndex index) const {
   CHECK(index < size());
-  const Entry& known = entry(index);
-  return {known.data, known.size};
+  const char** chunk = chunks_[index / kEntriesPerChunk].load(std::memory_order_acquire);
+  return view(chunk[index % kEntriesPerChunk]);
 }
 
 ItemIndex Interner::intern(std::string_view id) {
+  CHECK(id.size() <= UINT16_MAX);
   const uint64_t hash = hash64(id);
   ItemIndex index = find_in(*table_.load(std::memory_order_acquire), hash, id);
   if (index != kNoItem) return index;
@@ -95,41 +101,44 @@ ItemIndex Interner::append(uint64_t hash, std::string_view id) {
     return kNoItem;
   }
   if (index % kEntriesPerChunk == 0) {
-    own_chunks_.push_back(std::make_unique<Entry[]>(kEntriesPerChunk));
+    own_chunks_.push_back(std::make_unique<const char*[]>(kEntriesPerChunk));
     chunks_[index / kEntriesPerChunk].store(own_chunks_.back().get(), std::memory_order_release);
-    bytes_.fetch_add(kEntriesPerChunk * sizeof(Entry), std::memory_order_relaxed);
+    bytes_.fetch_add(kEntriesPerChunk * sizeof(void*), std::memory_order_relaxed);
   }
-  own_chunks_.back()[index % kEntriesPerChunk] = {copy(id), id.size()};
+  const char* text = copy(id);
+  own_chunks_.back()[index % kEntriesPerChunk] = text;
   if ((index + 1) * 2 > tables_.back()->slots.size()) grow();
-  tables_.back()->place(hash, static_cast<ItemIndex>(index));
+  tables_.back()->place(hash, static_cast<ItemIndex>(index), text);
   size_.store(index + 1, std::memory_order_release);
   return static_cast<ItemIndex>(index);
 }
 
 const char* Interner::copy(std::string_view id) {
-  if (id.size() > block_left_) {
-    block_left_ = std::max(kBlockBytes, id.size());
+  const auto size = static_cast<uint16_t>(id.size());
+  const size_t needed = sizeof(size) + size;
+  if (needed > block_left_) {
+    block_left_ = std::max(kBlockBytes, needed);
     blocks_.push_back(std::make_unique<char[]>(block_left_));
     block_used_ = 0;
     bytes_.fetch_add(block_left_, std::memory_order_relaxed);
   }
-  char* place = blocks_.back().get() + block_used_;
-  std::memcpy(place, id.data(), id.size());
-  block_used_ += id.size();
-  block_left_ -= id.size();
-  return place;
+  char* text = blocks_.back().get() + block_used_;
+  std::memcpy(text, &size, sizeof(size));
+  std::memcpy(text + sizeof(size), id.data(), size);
+  block_used_ += needed;
+  block_left_ -= needed;
+  return text;
 }
 
 void Interner::grow() {
   auto larger = std::make_unique<Table>(tables_.back()->slots.size() * 2);
-  for (const auto& slot : tables_.back()->slots) {
-    const uint64_t value = slot.load(std::memory_order_relaxed);
-    if (value == 0) continue;
-    const auto index = static_cast<ItemIndex>(value) - 1;
-    const Entry& known = entry(index);
-    larger->place(hash64({known.data, known.size}), index);
+  for (const Table::Slot& slot : tables_.back()->slots) {
+    const uint64_t word = slot.word.load(std::memory_order_relaxed);
+    if (word == 0) continue;
+    const char* text = slot.text.load(std::memory_order_relaxed);
+    larger->place(hash64(view(text)), static_cast<ItemIndex>(word) - 1, text);
   }
-  bytes_.fetch_add(larger->slots.size() * sizeof(uint64_t), std::memory_order_relaxed);
+  bytes_.fetch_add(larger->bytes(), std::memory_order_relaxed);
   table_.store(larger.get(), std::memory_order_release);
   tables_.push_back(std::move(larger));
 }

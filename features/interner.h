@@ -4,10 +4,11 @@
 //
 // Thread-safe. find(), view_of() and size() take no lock and never wait for a writer: the hash
 // table is open-addressed, its places are atomics that are written once, and a table that became
-// too small is kept until the end (all old tables together are smaller than the present one).
-// intern() of a new id takes a mutex; of a known id it is find().
+// too small is kept until the end (all old tables together are smaller than the present one). A
+// lookup touches two cache lines, the slot and the id's bytes. intern() of a new id takes a mutex;
+// of a known id it is find().
 //
-// Memory: the id's bytes + about 32 bytes an id. At most `ids_max` ids: beyond it intern() answers
+// Memory: the id's bytes + about 60 bytes an id. At most `ids_max` ids: beyond it intern() answers
 // kNoItem and counts the refusal.
 //
 // Checkpointed under "in": key "in" + index (4 bytes, big-endian) -> id. Restore it before whatever
@@ -30,7 +31,7 @@ using ItemIndex = uint32_t;
 inline constexpr ItemIndex kNoItem = 0xFFFFFFFF;
 
 struct InternerOptions {
-  size_t ids_max = 16'000'000;  // each costs its bytes + 32; a full interner makes events dead
+  size_t ids_max = 16'000'000;  // each costs its bytes + 60; a full interner makes events dead
 };
 
 class Interner final : public Checkpointed {
@@ -54,15 +55,10 @@ class Interner final : public Checkpointed {
   Status restore(const StateReader& reader) override;
 
  private:
-  struct Entry {
-    const char* data = nullptr;
-    size_t size = 0;
-  };
   struct Table;
   static constexpr size_t kEntriesPerChunk = 4096;
 
-  const Entry& entry(ItemIndex index) const;
-  ItemIndex find_in(const Table& table, uint64_t hash, std::string_view id) const;
+  static ItemIndex find_in(const Table& table, uint64_t hash, std::string_view id);
   ItemIndex append(uint64_t hash, std::string_view id);
   const char* copy(std::string_view id);
   void grow();
@@ -70,14 +66,14 @@ class Interner final : public Checkpointed {
   const size_t ids_max_;
 
   std::atomic<const Table*> table_{nullptr};
-  std::unique_ptr<std::atomic<Entry*>[]> chunks_;  // of kEntriesPerChunk, written once
+  std::unique_ptr<std::atomic<const char**>[]> chunks_;  // of kEntriesPerChunk, written once
   std::atomic<size_t> size_{0};
   std::atomic<uint64_t> refused_{0};
   std::atomic<size_t> bytes_{0};
 
   std::mutex mutex_;                            // guards what follows
   std::vector<std::unique_ptr<Table>> tables_;  // the last one is table_
-  std::vector<std::unique_ptr<Entry[]>> own_chunks_;
+  std::vector<std::unique_ptr<const char*[]>> own_chunks_;
   std::vector<std::unique_ptr<char[]>> blocks_;  // bytes of ids
   size_t block_used_ = 0, block_left_ = 0;       // of the last block
 

@@ -40,6 +40,21 @@ ItemState::Chunk& ItemState::writable_chunk(ItemIndex item) {
   return *own_chunks_.back();
 }
 
+void ItemState::prefetch(ItemIndex item) const {
+  const Chunk* chunk = chunk_of(item);
+  if (chunk == nullptr) return;
+  __builtin_prefetch(&chunk->rates[item % kChunk], 1);
+  __builtin_prefetch(&chunk->histories[item % kChunk], 1);
+}
+
+void ItemState::prefetch_buckets(ItemIndex item) const {
+  const Chunk* chunk = chunk_of(item);
+  if (chunk == nullptr) return;
+  const History& history = chunk->histories[item % kChunk];
+  if (!history.recent.empty()) __builtin_prefetch(&history.recent.back(), 1);
+  if (!history.hours.empty()) __builtin_prefetch(&history.hours.back(), 1);
+}
+
 void ItemState::add(ItemIndex item, Millis ts, Millis watermark, const Counts& counts) {
   Chunk& chunk = writable_chunk(item);
   History& history = chunk.histories[item % kChunk];

@@ -54,6 +54,11 @@ class ItemState final : public Checkpointed {
   // Adds what one event counts. `watermark` is the largest event time seen, for readers.
   void add(ItemIndex item, Millis ts, Millis watermark, const Counts& counts);
 
+  // Hints to the processor that add() of this item comes soon: first what is known by index, then,
+  // some work later, its newest buckets. Writer only.
+  void prefetch(ItemIndex item) const;
+  void prefetch_buckets(ItemIndex item) const;
+
   // Decayed to the watermark; all zero for an item without events.
   ItemRates rates(ItemIndex item) const;
   ItemWindows windows(ItemIndex item) const;

@@ -33,6 +33,16 @@ class RecordIndex {
     return found != kNone || old_.empty() ? found : find_in(old_, hash, matches);
   }
 
+  // Hints to the processor: the slot of the hash will be wanted; and then, the record that is
+  // probably meant (kNone: probably none).
+  void prefetch(uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+  }
+  uint32_t likely(uint64_t hash) const {
+    const auto any = [](uint32_t) { return true; };
+    return find_in(slots_, hash, any);
+  }
+
   // Requires: not there yet; record < kRecordsMax. hash_of(record) gives the hash of a record that
   // is in the index.
   template <typename HashOf>

@@ -66,6 +66,15 @@ uint32_t ViewerTable::create(Shard& shard, uint64_t hash, std::string_view user_
   return number;
 }
 
+void ViewerTable::prefetch_record(uint64_t hash) const {
+  const Shard& shard = shard_of(hash);
+  const uint32_t number = shard.index.likely(hash);
+  if (number == RecordIndex::kNone) return;
+  const auto* record = reinterpret_cast<const char*>(&shard.at(number));
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < sizeof(Record); at += kLine) __builtin_prefetch(record + at, 1);
+}
+
 PackedProfile* ViewerTable::writable(Shard& shard, uint64_t hash, std::string_view user_id) {
   uint32_t number = shard.find(hash, user_id);
   if (number == RecordIndex::kNone) {

@@ -51,6 +51,11 @@ class ViewerTable final : public Checkpointed {
     return true;
   }
 
+  // Hints that an update of the viewer with this hash64(user_id) comes soon: first the index, then,
+  // some work later, the record. The fold's thread only.
+  void prefetch_index(uint64_t hash) const { shard_of(hash).index.prefetch(hash); }
+  void prefetch_record(uint64_t hash) const;
+
   // False, `out` untouched, when there is no such viewer.
   bool copy(std::string_view user_id, PackedProfile& out) const;
 
