@@ -8,6 +8,16 @@ namespace {
 
 constexpr int64_t kUtc8Ms = 8 * 3'600'000;
 constexpr int64_t kNoCap = 1'000'000;
+constexpr double kAimShare = 0.004, kAimUnits = 2;  // above at_least, and at most half the slack
+constexpr double kPriorUnits = 20;    // expectations count as true until so many were checked
+constexpr double kForgetUnits = 500;  // memory of the correction, in expected units
+
+double aim_of(const Goal& goal) {
+  if (goal.at_least <= 0) return 0;
+  const double margin = std::max(kAimUnits, kAimShare * goal.at_least);
+  const double slack = goal.at_most > 0 ? (goal.at_most - goal.at_least) / 2 : margin;
+  return goal.at_least + std::min(margin, std::floor(slack));
+}
 
 }  // namespace
 
@@ -45,7 +55,7 @@ void GoalAccount::update(const Program& program, const Goal& goal) {
   goal_ = goal;
   start_ = program.start;
   end_ = program.end;
-  state.target = goal.at_least;
+  state.target = goal.share_of == Surface::kNone ? aim_of(goal) : goal.at_least;
   state.cap = goal.at_most;
   state.missed_value_fen = goal.missed_value_fen;
   state.price = std::min(state.price, goal.missed_value_fen);
@@ -64,14 +74,33 @@ void GoalAccount::set_period(Millis now) {
   period_end_ = std::min(end_, today + kDay);
 }
 
+void GoalAccount::expire(const Bucket& bucket) {
+  const double keep = std::exp(-bucket.expected / kForgetUnits);
+  expired_expected_ = keep * expired_expected_ + bucket.expected;
+  expired_seen_ = keep * expired_seen_ + static_cast<double>(bucket.seen);
+  open_expected_ -= bucket.expected;
+  open_seen_ -= static_cast<double>(bucket.seen);
+  state.outstanding -= bucket.count - bucket.seen;
+}
+
+double GoalAccount::truth() const {
+  return (expired_seen_ + kPriorUnits) / (expired_expected_ + kPriorUnits);
+}
+
+void GoalAccount::estimate_in_flight() {
+  state.in_flight = std::clamp(truth() * open_expected_ - open_seen_, 0.0,
+                               static_cast<double>(state.outstanding));
+}
+
 void GoalAccount::advance(Millis now) {
+  bool expired = false;
   while (!buckets_.empty() &&
          Millis(buckets_.front().minute * kMinute.count()) + rules_.reservation <= now) {
-    state.in_flight -= buckets_.front().expected;
-    state.outstanding -= buckets_.front().count;
+    expire(buckets_.front());
     buckets_.pop_front();
+    expired = true;
   }
-  if (buckets_.empty()) state.in_flight = 0;  // drops what rounding has left
+  if (expired) estimate_in_flight();
   if (goal_.per == GoalPeriod::kDay && day_start(now) > day_start(period_start_)) {
     set_period(now);
     state.delivered = 0;
@@ -79,15 +108,17 @@ void GoalAccount::advance(Millis now) {
   }
 }
 
-void GoalAccount::reserve(double expected, Millis now) {
+void GoalAccount::reserve(double expected, Millis now, bool fresh) {
+  if (fresh) state.inserted_expected += truth() * expected;
   const int64_t minute = window_of(now, kMinute);
   auto at = std::lower_bound(buckets_.begin(), buckets_.end(), minute,
                              [](const Bucket& bucket, int64_t m) { return bucket.minute < m; });
-  if (at == buckets_.end() || at->minute != minute) at = buckets_.insert(at, {minute, 0, 0});
+  if (at == buckets_.end() || at->minute != minute) at = buckets_.insert(at, {minute, 0, 0, 0});
   at->expected += expected;
   at->count += 1;
-  state.in_flight += expected;
+  open_expected_ += expected;
   state.outstanding += 1;
+  estimate_in_flight();
 }
 
 void GoalAccount::deliver(Millis ts, Millis issued_at, double units) {
@@ -100,12 +131,11 @@ void GoalAccount::deliver(Millis ts, Millis issued_at, double units) {
   const auto at =
       std::lower_bound(buckets_.begin(), buckets_.end(), minute,
                        [](const Bucket& bucket, int64_t m) { return bucket.minute < m; });
-  if (at == buckets_.end() || at->minute != minute || at->count == 0) return;
-  const double share = at->expected / static_cast<double>(at->count);
-  at->expected -= share;
-  at->count -= 1;
-  state.in_flight -= share;
+  if (at == buckets_.end() || at->minute != minute || at->seen == at->count) return;
+  at->seen += 1;
+  open_seen_ += 1;
   state.outstanding -= 1;
+  estimate_in_flight();
 }
 
 double GoalAccount::curve(const TrafficCurve& traffic, Millis now) const {

@@ -13,7 +13,7 @@ GoalStatus goal_status(const GoalAccount& account, const TrafficCurve& traffic, 
   GoalStatus status;
   status.unit = account.goal().unit;
   status.per = account.goal().per;
-  status.target = state.target;
+  status.target = account.goal().at_least;
   status.cap = state.cap;
   status.delivered = state.delivered;
   status.in_flight = state.in_flight;
@@ -28,9 +28,9 @@ GoalStatus goal_status(const GoalAccount& account, const TrafficCurve& traffic, 
     return status;
   }
   status.curve = account.curve(traffic, now);
-  const double due = state.target * status.curve;
+  const double due = status.target * status.curve;
   status.pace = due > 0 ? state.delivered / due : 1;
-  const double rest = status.curve > 0 ? state.delivered * (1 / status.curve - 1) : state.target;
+  const double rest = status.curve > 0 ? state.delivered * (1 / status.curve - 1) : status.target;
   const double spread = 1.645 * std::sqrt(rest);
   const double most = state.cap > 0 ? std::max(state.cap, state.delivered) : INFINITY;
   status.forecast = std::min(most, state.delivered + rest);

@@ -146,9 +146,7 @@ struct PriceController::State {
           if (fresh && goal.goal().share_of == r.surface) goal.state.delivered += 1;
           continue;
         }
-        const double units = expected(goal.goal().unit, r);
-        goal.reserve(units, at);
-        if (fresh) goal.state.inserted_expected += units;
+        goal.reserve(expected(goal.goal().unit, r), at, fresh);
       }
     }
   }

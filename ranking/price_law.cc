@@ -11,10 +11,12 @@ class RemainingGoalLaw final : public PriceLaw {
 
   void step(GoalState& goal, double curve_before) const override {
     const double passed = goal.curve_now - curve_before;
-    if (passed <= 0) return;
+    const bool over = goal.curve_now >= 1;  // pacing is done: whatever is left is due at once
+    if (passed <= 0 && !over) return;
     const double inserted = goal.inserted_expected;
     const double remaining = std::max(0.0, goal.target - goal.delivered - goal.in_flight);
-    const double due = (remaining + inserted) * passed / std::max(passed, 1 - curve_before);
+    const double share = over ? 1 : passed / std::max(passed, 1 - curve_before);
+    const double due = (remaining + inserted) * share;
     const double floor = std::max(options_.floor_units, options_.floor_share * goal.target);
     const double move = options_.step_share * (due - inserted) / std::max(due, floor);
     goal.price = std::clamp(goal.price + goal.missed_value_fen * move,

@@ -1,7 +1,8 @@
-// Prices: what the controller tells the request path, and the interface of the laws that move them (allocation.md 2).
+// Prices: what the controller tells the request path, and the interface of the laws that move them
+// (allocation.md 2).
 //
-// A PriceTable is immutable; the request path reads one published table and nothing else. A PriceLaw has one writer at a
-// time (PriceController guards it) and never reads a clock.
+// A PriceTable is immutable; the request path reads one published table and nothing else. A
+// PriceLaw has one writer at a time (PriceController guards it) and never reads a clock.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ struct ProgramPrice {
   double fen_per_order = 0;
   // Insertions that the goals' hard caps leave now; 0 when exhausted, huge without a cap.
   int64_t insertions_left = 1'000'000;
-  bool exhausted = false;   // delivered + outstanding has reached a cap: nothing more may be inserted
+  bool exhausted =
+      false;  // delivered + outstanding has reached a cap: nothing more may be inserted
 };
 
 struct PriceTable {
@@ -42,7 +44,7 @@ struct GoalState {
   double delivered = 0;  // y_j of the present period
   double in_flight = 0;  // sum of P(viewable) of outstanding insertions
   int64_t outstanding = 0;
-  double curve_now = 0;   // F_j(now): share of the period's traffic that is over, 0..1
+  double curve_now = 0;          // F_j(now): share of the period's traffic that is over, 0..1
   double inserted_expected = 0;  // a_j: expected units inserted since the last step
   double missed_value_fen = 0;
   double price = 0;  // w_j, updated in place

@@ -1,6 +1,6 @@
-// A program as ranking sees it: one campaign of an operator, compiled (contract 3). configs/ reads the YAML into it; it is
-// immutable afterwards. A ProgramSet is all programs of one revision, in the order in which conflicts resolve: urgent
-// first, then priority descending, then id.
+// A program as ranking sees it: one campaign of an operator, compiled (contract 3). configs/ reads
+// the YAML into it; it is immutable afterwards. A ProgramSet is all programs of one revision, in
+// the order in which conflicts resolve: urgent first, then priority descending, then id.
 #pragma once
 
 #include <array>
@@ -28,14 +28,16 @@ struct Goal {
   double at_most = 0;   // cap; > at_least is slack, = 0: no cap
   GoalPeriod per = GoalPeriod::kTotal;
   Surface share_of = Surface::kNone;  // kNone: counts are absolute
-  double missed_value_fen = 0;        // p_j: what one missed unit costs at most; also the price's upper bound
+  double missed_value_fen =
+      0;  // p_j: what one missed unit costs at most; also the price's upper bound
 };
 
 struct Placement {
   int first_slot = 0;  // positions count from 0
   int last_slot = 199;
   int per_request_max = 1;
-  int min_gap = 0;  // positions between two inserted items, the largest of the page's programs holds
+  int min_gap =
+      0;  // positions between two inserted items, the largest of the page's programs holds
 };
 
 struct RoomPolicy {
@@ -53,7 +55,8 @@ struct FrequencyCap {
 
 struct Area {
   Place center;
-  std::vector<std::pair<double, double>> radius_km;  // (minutes since start, kilometres), ascending minutes
+  std::vector<std::pair<double, double>>
+      radius_km;  // (minutes since start, kilometres), ascending minutes
 };
 
 enum class LabelKind : uint8_t { kNone, kAd, kPublicGood };
