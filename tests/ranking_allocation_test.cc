@@ -1,11 +1,11 @@
 // The exact slot search against a slow twin that tries every page.
-#include "ranking/allocation.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <optional>
 #include <random>
+
+#include "ranking/allocation.h"
 
 namespace shanhuo {
 namespace {
@@ -132,7 +132,8 @@ class Twin {
       int same = 0, county = 0, creator = 0;
       for (const PlacedItem& b : placed) {
         same += a.item == b.item;
-        county += c_.items[a.item].county != 0 && c_.items[a.item].county == c_.items[b.item].county;
+        county +=
+            c_.items[a.item].county != 0 && c_.items[a.item].county == c_.items[b.item].county;
         creator += c_.items[a.item].creator == c_.items[b.item].creator;
       }
       const AllocationItem& item = c_.items[a.item];
@@ -209,8 +210,8 @@ Case random_case(std::mt19937_64& random) {
   const int k = pick(0, 7);
   const int priorities = pick(1, 3);
   for (int i = 0; i < k; ++i) {
-    AllocationItem item = item_of(unit(random) * 1.5, unit(random) * 2 - 0.4,
-                                  static_cast<ProgramIndex>(pick(0, 3)));
+    AllocationItem item =
+        item_of(unit(random) * 1.5, unit(random) * 2 - 0.4, static_cast<ProgramIndex>(pick(0, 3)));
     if (pick(0, 3) == 0) {
       item.programs[1] = static_cast<ProgramIndex>((item.programs[0] + 1) % 4);
       item.program_count = 2;
