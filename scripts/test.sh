@@ -40,7 +40,8 @@ run_ctest() {
   local preset=$1
   shift
   # shellcheck disable=SC2086  # LAUNCH is a list of words
-  ${LAUNCH:-} ctest --test-dir "build/$preset" -j "$JOBS" --output-on-failure --no-tests=ignore "$@" 2>&1 |
+  ${LAUNCH:-} ctest --test-dir "build/$preset" -j "$JOBS" --output-on-failure \
+    --no-tests=ignore "$@" 2>&1 |
     grep -vE '^(Internal ctest| +Start +[0-9]+:|$)'
 }
 
@@ -68,17 +69,18 @@ run_tsan() {
 # build/fuzz/broken/NAME, to be fixed and added to the seeds.
 fuzz_one() {
   local name=$1 dictionary=()
-  local found=build/fuzz/found/$name broken=build/fuzz/broken/$name
+  local found=build/fuzz/found/$name broken=build/fuzz/broken/$name log=$LOGS/fuzz-$name.log
   mkdir -p "$found" "$broken"
   [[ -e tests/fuzz/$name.dict ]] && dictionary=("-dict=tests/fuzz/$name.dict")
-  if ASAN_OPTIONS=detect_container_overflow=0 "build/fuzz/$name" "$found" "tests/fuzz/corpus/$name" \
-    "${dictionary[@]}" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 \
-    -max_len=8192 -print_final_stats=1 -artifact_prefix="$broken/" >"$LOGS/fuzz-$name.log" 2>&1; then
-    echo "$name: $(grep -oE 'number_of_executed_units: [0-9]+' "$LOGS/fuzz-$name.log" |
-      cut -d' ' -f2) inputs, $(find "$found" -type f | wc -l) kept"
+  if ASAN_OPTIONS=detect_container_overflow=0 "build/fuzz/$name" "${dictionary[@]}" \
+    -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
+    -print_final_stats=1 -artifact_prefix="$broken/" \
+    "$found" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
+    echo "$name: $(grep -aoE 'executed_units: [0-9]+' "$log" | cut -d' ' -f2) inputs," \
+      "$(find "$found" -type f | wc -l) kept"
   else
     echo "$name failed:"
-    tail -n 60 "$LOGS/fuzz-$name.log"
+    tail -n 60 "$log"
     return 1
   fi
 }
@@ -106,8 +108,8 @@ run_web() { node tests/web/creator_page_test.mjs 2>&1; }
 
 # ---- Running and counting ----
 
-# tally LOG: "passed failed" of a stage, from what ctest, the stage itself or unittest said. Only the
-# last such line counts: the output of a failed test may have others in it.
+# tally LOG: "passed failed" of a stage, from what ctest, the stage itself or unittest said. Only
+# the last such line counts: the output of a failed test may have others in it.
 tally() {
   awk '/tests passed, [0-9]+ tests? failed out of [0-9]+$/ { ctest = ($NF - $4) " " $4 }
        /^[0-9]+ passed, [0-9]+ failed$/ { plain = $1 " " $3 }
