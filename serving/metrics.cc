@@ -124,11 +124,17 @@ Histogram::Histogram(std::span<const double> upper_bounds_s) : bounds_s_(upper_b
   for (size_t i = 0; i < bounds_s_.size(); ++i) bounds_ns_[i] = std::llround(bounds_s_[i] * 1e9);
 }
 
-void Histogram::observe_ns(int64_t ns) {
+void Histogram::observe_ns(int64_t ns) { add(ns, 1); }
+
+void Histogram::observe_many(double seconds, uint64_t count) {
+  add(static_cast<int64_t>(seconds * 1e9), count);
+}
+
+void Histogram::add(int64_t ns, uint64_t count) {
   const auto end = bounds_ns_.begin() + static_cast<ptrdiff_t>(bounds_s_.size());
   const auto at = std::lower_bound(bounds_ns_.begin(), end, ns) - bounds_ns_.begin();
-  buckets_[static_cast<size_t>(at)].fetch_add(1, std::memory_order_relaxed);
-  sum_ns_.fetch_add(ns, std::memory_order_relaxed);
+  buckets_[static_cast<size_t>(at)].fetch_add(count, std::memory_order_relaxed);
+  sum_ns_.fetch_add(ns * static_cast<int64_t>(count), std::memory_order_relaxed);
 }
 
 uint64_t Histogram::count() const {

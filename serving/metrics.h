@@ -47,6 +47,8 @@ class Histogram {
   // Requires: at most kBoundsMax ascending bounds that outlive the histogram.
   explicit Histogram(std::span<const double> upper_bounds_s);
   void observe_ns(int64_t ns);
+  // `count` observations at once, each of `seconds`.
+  void observe_many(double seconds, uint64_t count);
   void observe_s(double seconds) { observe_ns(static_cast<int64_t>(seconds * 1e9)); }
 
   std::span<const double> bounds_s() const { return bounds_s_; }
@@ -57,6 +59,8 @@ class Histogram {
   double quantile_s(double q) const;
 
  private:
+  void add(int64_t ns, uint64_t count);
+
   std::span<const double> bounds_s_;
   std::array<int64_t, kBoundsMax> bounds_ns_{};
   std::array<std::atomic<uint64_t>, kBoundsMax + 1> buckets_{};  // not cumulative; last is +Inf

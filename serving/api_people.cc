@@ -1,0 +1,123 @@
+// A viewer's profile, shown and forgotten (contract 2.8).
+#include <unordered_map>
+
+#include "ranking/attributes.h"
+#include "serving/http_api.h"
+
+namespace shanhuo {
+namespace {
+
+// Names behind the hashes of a profile. A walk over the catalogue: a profile is looked at rarely.
+struct Names {
+  std::unordered_map<uint32_t, std::string> categories, creators;
+
+  explicit Names(const Catalogue& catalogue) {
+    for (const auto& chunk : catalogue.chunks) {
+      if (!chunk) continue;
+      for (const auto& item : *chunk) {
+        if (!item) continue;
+        categories.emplace(item->category_hash, item->item.category);
+        creators.emplace(item->creator_hash, item->item.creator_id.str());
+      }
+    }
+  }
+};
+
+template <typename NameOf>
+void write_affinities(JsonWriter& json, std::string_view key,
+                      const std::array<Affinity, kAffinities>& affinities, const NameOf& name_of) {
+  json.key(key);
+  json.begin_array();
+  for (const Affinity& affinity : affinities) {
+    if (affinity.weight == 0) continue;
+    json.begin_object();
+    json.field("key", name_of(affinity.key));
+    json.field("weight", affinity.weight);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_vector(JsonWriter& json, std::string_view key, const Vector& vector) {
+  json.key(key);
+  json.begin_array();
+  for (const float x : vector) json.value(x);
+  json.end_array();
+}
+
+void write_history(JsonWriter& json, const ViewerState& viewer, const Insertions& insertions,
+                   const Interner& interner) {
+  json.key("recent");
+  json.begin_array();
+  for (int i = 0; i < viewer.recent_count; ++i) {
+    const RecentItem& recent = viewer.recent[static_cast<size_t>(i)];
+    json.begin_object();
+    json.field("item_id", interner.view_of(recent.item));
+    json.field("type", event_type_name(recent.type));
+    json.field("at_ms", recent.at.count());
+    json.end_object();
+  }
+  json.end_array();
+  json.key("inserted");
+  json.begin_array();
+  for (const Insertion& insertion : insertions) {
+    json.begin_object();
+    json.field("item_id", interner.view_of(insertion.item));
+    json.field("at_ms", insertion.at.count());
+    json.end_object();
+  }
+  json.end_array();
+}
+
+std::string name_in(const std::unordered_map<uint32_t, std::string>& names, uint32_t key) {
+  const auto found = names.find(key);
+  return found == names.end() ? "#" + std::to_string(key) : found->second;
+}
+
+}  // namespace
+
+void HttpApi::get_user(Call& call) {
+  const std::string& id = call.arguments[0];
+  const ViewerState viewer = engine_.features().viewer(id);
+  const Insertions insertions = engine_.features().frequency().recent(id, engine_.time().now());
+  if (!viewer.known && insertions.empty()) {
+    call.respond(problem(404, "", "nothing is known of this user"));
+    return;
+  }
+  const Names names(*engine_.catalogue());
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.field("user_id", id);
+  json.field("events", viewer.events);
+  json.field("last_event_ms", viewer.last_event.count());
+  json.field("tier", viewer_tier(viewer.events));
+  write_affinities(json, "categories", viewer.categories,
+                   [&](uint32_t key) { return name_in(names.categories, key); });
+  write_affinities(json, "counties", viewer.counties,
+                   [](uint32_t key) { return std::to_string(key); });
+  write_affinities(json, "creators", viewer.creators,
+                   [&](uint32_t key) { return name_in(names.creators, key); });
+  write_history(json, viewer, insertions, engine_.interner());
+  write_vector(json, "interest_short", viewer.interest_short);
+  write_vector(json, "interest_long", viewer.interest_long);
+  json.end_object();
+  call.respond(json_answer(200, std::move(out)));
+}
+
+void HttpApi::delete_user(Call& call) {
+  if (!valid_id(call.arguments[0])) {
+    call.respond(problem(404, "", "no such user"));
+    return;
+  }
+  const Status status = engine_.forget(call.arguments[0]);
+  if (!status.ok()) {
+    call.respond(problem(status.error()));
+    return;
+  }
+  HttpResponse response = json_answer(204, "");
+  response.content_type.clear();
+  call.respond(std::move(response));
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,111 @@
+#include "serving/decision_book.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "streaming/codec.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr std::string_view kKey = "de";
+constexpr size_t kPollRecords = 1'024;
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+
+Error system_error(const std::string& path) {
+  return {ErrorCode::kIo, path + ": " + std::strerror(errno)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DecisionBook>> DecisionBook::open(const std::string& counter_path,
+                                                         EventLog& log,
+                                                         const DecisionBookOptions& options) {
+  const int file = ::open(counter_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) return system_error(counter_path);
+  void* mapped = MAP_FAILED;
+  if (::ftruncate(file, sizeof(uint64_t)) == 0) {
+    mapped = ::mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  }
+  const Error error = system_error(counter_path);
+  ::close(file);
+  if (mapped == MAP_FAILED) return error;
+  auto* counter = static_cast<std::atomic<uint64_t>*>(mapped);
+  return std::unique_ptr<DecisionBook>(new DecisionBook(counter, log, options));
+}
+
+DecisionBook::~DecisionBook() { ::munmap(counter_, sizeof(uint64_t)); }
+
+void DecisionBook::append(Decision decision) {
+  decision.seq = counter_->fetch_add(1, std::memory_order_relaxed);
+  const Millis at = decision.at;
+  std::string bytes;
+  encode_decision(decision, bytes);
+  log_.append(Topic::kDecisions, 0, {{decision.user_id, bytes, ContentType::kProtobuf}},
+              [this, at](const Result<int64_t>& offset) {
+                if (offset.ok()) remember(at, offset.value());
+              });
+}
+
+void DecisionBook::remember(Millis at, int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  latest_ = std::max(latest_, at);
+  if (minutes_.empty() || minutes_.back().first + kMinute <= at) minutes_.emplace_back(at, offset);
+  durable_ = std::max(durable_, offset + 1);
+  // The first minute must still cover the whole replay span.
+  while (minutes_.size() > 1 && minutes_[1].first + options_.replay <= latest_)
+    minutes_.pop_front();
+}
+
+Status DecisionBook::replay(const std::function<void(const Decision&)>& each) {
+  const int64_t end = log_.end_offset(Topic::kDecisions, 0);
+  const int64_t from = std::max(replay_from_, end - options_.replay_records_max);
+  uint64_t next_seq = 0;
+  int64_t at = std::max<int64_t>(0, from);
+  Result<std::unique_ptr<LogReader>> reader = log_.read(Topic::kDecisions, {{0, at}});
+  if (!reader.ok()) return reader.error().within("decisions");
+  std::vector<LogRecord> records;
+  while (at < end) {
+    if (const Status status = reader.value()->poll(kPollRecords, 0, records); !status.ok()) {
+      return status.error().within("decisions");
+    }
+    if (records.empty()) break;
+    for (const LogRecord& record : records) {
+      const Result<Decision> decision = decode_decision(record.value);
+      if (!decision.ok()) return decision.error().within("decisions");
+      next_seq = std::max(next_seq, decision.value().seq + 1);
+      remember(decision.value().at, record.offset);
+      each(decision.value());
+      at = record.offset + 1;
+    }
+  }
+  const uint64_t given_out = counter_->load();
+  lost_ = next_seq > 0 && given_out > next_seq ? given_out - next_seq : 0;
+  counter_->store(std::max(given_out, next_seq));
+  return {};
+}
+
+// What is durable now was recorded everywhere before it was appended, so a restart need not read it
+// for the frequency caps; it reads `replay` more for what lives in memory alone.
+void DecisionBook::begin_checkpoint(StateWriter& writer) {
+  const std::lock_guard lock(mutex_);
+  const int64_t from = minutes_.empty() ? durable_ : std::min(durable_, minutes_.front().second);
+  writer.put(kKey, std::to_string(from));
+}
+
+Status DecisionBook::restore(const StateReader& reader) {
+  return reader.scan(kKey, [this](std::string_view, std::string_view value) -> Status {
+    const auto [end, error] =
+        std::from_chars(value.data(), value.data() + value.size(), replay_from_);
+    if (error == std::errc() && end == value.data() + value.size()) return {};
+    return Error{ErrorCode::kCorrupt, "decisions: a broken position in the checkpoint"};
+  });
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,399 @@
+#include "serving/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <future>
+
+#include "models/text_encoder.h"
+#include "streaming/codec.h"
+
+namespace shanhuo {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::chrono::milliseconds kUpkeepPeriod{100};
+constexpr Millis kPopularPeriod{5'000};
+
+EngineTime make_time(const EngineOptions& options, const Clock& clock,
+                     const std::unique_ptr<Pipeline>& pipeline) {
+  return EngineTime(options.clock, clock,
+                    [&pipeline] { return pipeline ? pipeline->watermark() : Millis(0); });
+}
+
+PriceControllerOptions price_options(const EngineOptions& options) {
+  PriceControllerOptions prices = options.prices;
+  prices.user_loss_budget = options.ranking.user_loss_budget;
+  return prices;
+}
+
+std::string join(const ConfigErrors& errors) {
+  std::string out;
+  for (const ConfigError& error : errors) out += (out.empty() ? "" : "\n") + error.to_string();
+  return out;
+}
+
+}  // namespace
+
+// Deliveries reach the prices in log order, inside the fold.
+class Engine::PriceObserver final : public FoldObserver {
+ public:
+  explicit PriceObserver(PriceController& prices) : prices_(prices) {}
+
+  void observe(const Counted& counted) override {
+    if (counted.token == nullptr) return;
+    const Interaction& event = counted.event;
+    for (size_t i = 0; i < counted.token->programs.size(); ++i) {
+      const uint32_t program = counted.token->programs[i];
+      if (program == 0) break;
+      const Millis issued = counted.token->issued_at;
+      if (counted.program_viewable[i]) {
+        prices_.observe(program, GoalUnit::kViewable, event.ts, issued);
+      }
+      if (event.type == EventType::kClick)
+        prices_.observe(program, GoalUnit::kClick, event.ts, issued);
+      if (event.type == EventType::kOrder)
+        prices_.observe(program, GoalUnit::kOrder, event.ts, issued);
+    }
+  }
+
+ private:
+  PriceController& prices_;
+};
+
+// Organic impressions and clicks label the scores that their requests carried.
+class Engine::LabelObserver final : public FoldObserver {
+ public:
+  LabelObserver(SlateBook& slates, CalibrationLearner& learner)
+      : slates_(slates), learner_(learner) {}
+
+  void observe(const Counted& counted) override {
+    const Interaction& event = counted.event;
+    const bool click = event.type == EventType::kClick;
+    if ((!click && event.type != EventType::kImpression) || event.request_id.empty() ||
+        counted.token != nullptr) {
+      return;
+    }
+    const auto scored =
+        slates_.score(request_hash(event.user_id, event.request_id), hash64(event.item_id));
+    if (!scored) return;
+    if (click) {
+      learner_.click(scored->first, scored->second);
+    } else {
+      learner_.impression(scored->first, scored->second);
+    }
+  }
+
+ private:
+  SlateBook& slates_;
+  CalibrationLearner& learner_;
+};
+
+// Stands last among the restored parts: prices take over the programs once the delivered totals are
+// there, and before the fold goes on, so that no delivery is missed or counted twice.
+class Engine::SeedPrices final : public Checkpointed {
+ public:
+  explicit SeedPrices(Engine& engine) : engine_(engine) {}
+  void begin_checkpoint(StateWriter&) override {}
+  bool checkpoint_step(size_t) override { return true; }
+  Status restore(const StateReader&) override {
+    engine_.take_over_programs();
+    return {};
+  }
+
+ private:
+  Engine& engine_;
+};
+
+Engine::Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      time_(make_time(options_, clock, pipeline_)),
+      catalogue_(interner_, [this](const Item& item) { return encode_item(item, options_.text); }),
+      programs_(config_dir + "/programs"),
+      prices_(price_options(options_), remaining_goal_law(options_.price_law)),
+      calibration_(options_.calibration),
+      retriever_(options_.retrieval),
+      world_(build_world(catalogue_.snapshot(), programs_.current())),
+      keys_(nullptr) {
+  catalogue_.set_codec({encode_catalogue_change, decode_catalogue_change});
+}
+
+Engine::~Engine() { stop(); }
+
+Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options,
+                                             const std::string& config_dir, const Clock& clock) {
+  std::unique_ptr<Engine> engine(new Engine(options, config_dir, clock));
+  engine->programs_.reload();
+  if (const ConfigErrors errors = engine->programs_.errors(); !errors.empty()) {
+    return Error{ErrorCode::kInvalid, join(errors)};
+  }
+  if (const Status status = engine->open_parts(); !status.ok()) return status.error();
+  if (const Status status = engine->start(); !status.ok()) return status.error();
+  return engine;
+}
+
+Status Engine::open_parts() {
+  const std::string& dir = options_.data_dir;
+  std::error_code error;
+  fs::create_directories(dir, error);
+  if (error) return Error{ErrorCode::kIo, dir + ": " + error.message()};
+
+  Result<TokenKeys> keys = TokenKeys::load(dir + "/token.keys");
+  if (!keys.ok()) return keys.error();
+  keys_.set(std::make_shared<const TokenKeys>(std::move(keys).value()));
+
+  auto log = EmbeddedLog::open(dir + "/log", options_.log, clock_);
+  if (!log.ok()) return log.error().within(dir + "/log");
+  log_ = std::move(log).value();
+
+  StoreOptions store;
+  store.block_cache_bytes = static_cast<size_t>(options_.checkpoint_cache_mib) << 20;
+  auto checkpoints = CheckpointStore::open(dir + "/state", store);
+  if (!checkpoints.ok()) return checkpoints.error().within(dir + "/state");
+  checkpoints_ = std::move(checkpoints).value();
+
+  auto decisions = DecisionBook::open(dir + "/decisions.counter", *log_, {});
+  if (!decisions.ok()) return decisions.error();
+  decisions_ = std::move(decisions).value();
+  return {};
+}
+
+Status Engine::start() {
+  features_ = std::make_unique<FeatureStore>(options_.features, interner_, catalogue_, keys_);
+  dedup_ = std::make_unique<Deduplicator>("ev", options_.dedup);
+  ranker_ = std::make_unique<Ranker>(RankerParts{options_, time_, interner_, *features_, world_,
+                                                 keys_, retriever_, prices_, calibration_,
+                                                 *decisions_, metrics_});
+  observers_.push_back(std::make_unique<PriceObserver>(prices_));
+  observers_.push_back(std::make_unique<LabelObserver>(ranker_->slates(), calibration_));
+  for (const auto& observer : observers_) features_->add_observer(observer.get());
+  seed_prices_ = std::make_unique<SeedPrices>(*this);
+
+  PipelineParts parts;
+  parts.log = log_.get();
+  parts.checkpoints = checkpoints_.get();
+  parts.dedup = {dedup_.get()};
+  parts.machine = features_.get();
+  parts.apply_catalogue = [this](const CatalogueChange& change) {
+    return catalogue_.apply(change);
+  };
+  parts.publish = [this] { catalogue_.publish(); };
+  parts.checkpointed = {&interner_,    &catalogue_, dedup_.get(),     features_.get(),
+                        &calibration_, &prices_,    decisions_.get(), seed_prices_.get()};
+  parts.clock = &clock_;
+  PipelineOptions stream = options_.stream;
+  stream.caller_clock = time_.by_caller();
+  pipeline_ = std::make_unique<Pipeline>(parts, stream);
+  if (const Status status = pipeline_->start(); !status.ok()) return status;
+  if (const Status status = decisions_->replay([this](const Decision& decision) {
+        if (time_.by_caller()) time_.advance(decision.at);
+        ranker_->restore(decision);
+      });
+      !status.ok()) {
+    return status;
+  }
+  metrics_.decisions_lost.add(decisions_->lost());
+  refresh_world();
+  upkeep_thread_ = std::thread([this] { upkeep(); });
+  index_thread_ = std::thread([this] { build_indexes(); });
+  return {};
+}
+
+void Engine::stop() {
+  {
+    const std::lock_guard lock(stop_mutex_);
+    stopping_ = true;
+  }
+  stop_signal_.notify_all();
+  if (upkeep_thread_.joinable()) upkeep_thread_.join();
+  if (index_thread_.joinable()) index_thread_.join();
+  if (pipeline_) {
+    if (const Status status = pipeline_->stop(); !status.ok()) {
+      std::fprintf(stderr, "stop: %s\n", status.error().message.c_str());
+    }
+  }
+}
+
+double Engine::delivered(const ProgramId& program, GoalUnit unit, Millis from, Millis to) const {
+  double sum = 0;
+  for (const auto& [day, counts] : features_->programs().days(program_hash(program.view()))) {
+    if (day < day_of(from) || start_of_day(day) >= to) continue;
+    sum += static_cast<double>(unit == GoalUnit::kViewable ? counts.viewable
+                               : unit == GoalUnit::kClick  ? counts.clicks
+                                                           : counts.orders);
+  }
+  return sum;
+}
+
+void Engine::take_over_programs() {
+  const std::shared_ptr<const ProgramSet> programs = programs_.current();
+  int64_t window_max_ms = kDay.count();
+  for (const auto& program : programs->programs) {
+    for (const FrequencyCap& cap : program->frequency) {
+      window_max_ms = std::max(window_max_ms, cap.window.count());
+    }
+  }
+  features_->frequency().set_window_max(window_max_ms);
+  prices_.set_programs(
+      programs,
+      [this](const ProgramId& id, GoalUnit unit, Millis from, Millis to) {
+        return delivered(id, unit, from, to);
+      },
+      time_.now());
+}
+
+// The world follows the catalogue and the programs; prices are of the same set before it is
+// published.
+void Engine::refresh_world() {
+  const std::lock_guard lock(world_mutex_);
+  const std::shared_ptr<const World> before = world_.get();
+  const std::shared_ptr<const Catalogue> catalogue = catalogue_.snapshot();
+  const std::shared_ptr<const ProgramSet> programs = programs_.current();
+  if (&before->catalogue() == catalogue.get() && &before->programs() == programs.get()) return;
+  if (prices_.table()->programs_version != programs->version) take_over_programs();
+  world_.set(build_world(catalogue, programs, before.get()));
+}
+
+void Engine::upkeep() {
+  int rounds = 0;
+  std::unique_lock lock(stop_mutex_);
+  while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; })) {
+    lock.unlock();
+    if (++rounds % 3 == 0) {
+      const ConfigErrors before = programs_.errors();
+      const bool changed = programs_.reload();
+      const ConfigErrors errors = programs_.errors();
+      if (!changed && !errors.empty() && join(errors) != join(before)) {
+        std::fprintf(stderr, "programs: refused, the last good set stays:\n%s\n",
+                     join(errors).c_str());
+      }
+    }
+    refresh_world();
+    prices_.step(time_.now());
+    if (rounds % 10 == 0) calibration_.publish();
+    lock.lock();
+  }
+}
+
+void Engine::build_indexes() {
+  const FeatureRates rates(*features_);
+  std::shared_ptr<const World> built;
+  Millis built_at{0};
+  std::unique_lock lock(stop_mutex_);
+  do {
+    lock.unlock();
+    const std::shared_ptr<const World> world = world_.get();
+    if (world != built || built_at + kPopularPeriod <= clock_.now()) {
+      retriever_.refresh(world, rates);
+      built = world;
+      built_at = clock_.now();
+      index_ready_.store(true);
+    }
+    lock.lock();
+  } while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; }));
+}
+
+Result<int64_t> Engine::append_and_wait(Topic topic, const std::vector<AppendRecord>& records) {
+  std::promise<Result<int64_t>> durable;
+  log_->append(topic, 0, records,
+               [&](Result<int64_t> first) { durable.set_value(std::move(first)); });
+  return durable.get_future().get();
+}
+
+Status Engine::change_catalogue(const std::vector<CatalogueChange>& changes) {
+  std::vector<std::string> bytes;
+  bytes.reserve(changes.size());
+  for (const CatalogueChange& change : changes) bytes.push_back(encode_catalogue_change(change));
+  std::vector<AppendRecord> records;
+  for (const std::string& value : bytes) records.push_back({"", value, ContentType::kProtobuf});
+
+  const Result<int64_t> first = append_and_wait(Topic::kItems, records);
+  if (!first.ok()) return first.error();
+  const int64_t last = first.value() + static_cast<int64_t>(records.size()) - 1;
+  if (!pipeline_->wait_applied(Topic::kItems, 0, last, options_.api.wait_applied_ms)) {
+    return Error{ErrorCode::kUnavailable, "accepted, but not visible yet; read it back later"};
+  }
+  refresh_world();
+  return {};
+}
+
+void Engine::append_events(const std::vector<AppendRecord>& records, EventLog::Done done) {
+  log_->append(Topic::kInteractions, 0, records, std::move(done));
+}
+
+Status Engine::forget(std::string_view user_id) {
+  const Result<int64_t> offset =
+      append_and_wait(Topic::kInteractions, {{user_id, "", ContentType::kForget}});
+  if (!offset.ok()) return offset.error();
+  ranker_->slates().forget(user_id);
+  if (!pipeline_->wait_applied(Topic::kInteractions, 0, offset.value(),
+                               options_.api.wait_applied_ms)) {
+    return Error{ErrorCode::kUnavailable, "accepted; the fold will get to it"};
+  }
+  return {};
+}
+
+// The state first: the log then has at least all that the state stands for.
+Status Engine::backup(const std::string& directory) {
+  if (const Status status = pipeline_->checkpoint_now(options_.api.wait_applied_ms); !status.ok()) {
+    return status;
+  }
+  std::error_code error;
+  if (!fs::create_directory(directory, error)) {
+    return Error{ErrorCode::kConflict,
+                 directory + (error ? ": " + error.message() : std::string(" exists already"))};
+  }
+  if (const Status status = checkpoints_->backup(directory + "/state"); !status.ok()) return status;
+  if (const Status status = log_->backup(directory + "/log"); !status.ok()) return status;
+  for (const char* file : {"token.keys", "decisions.counter"}) {
+    fs::copy_file(options_.data_dir + "/" + file, directory + "/" + file, error);
+    if (error) return Error{ErrorCode::kIo, directory + "/" + file + ": " + error.message()};
+  }
+  return {};
+}
+
+Status Engine::set_program_enabled(std::string_view id, bool enabled,
+                                   const std::optional<std::string>& if_revision) {
+  const Status status = programs_.set_enabled(id, enabled, if_revision);
+  refresh_world();
+  return status;
+}
+
+bool Engine::ready(std::string& why) const {
+  const PipelineStats stats = pipeline_->stats();
+  if (!stats.failure.empty()) {
+    why = "the fold stopped: " + stats.failure;
+  } else if (!stats.running) {
+    why = "the fold is not running";
+  } else if (!index_ready_.load()) {
+    why = "the vector index is being built";
+  } else {
+    why.clear();
+  }
+  return why.empty();
+}
+
+void Engine::sync_metrics() {
+  const std::lock_guard lock(metrics_mutex_);
+  const PipelineStats now = pipeline_->stats();
+  metrics_.events_applied.add(now.applied - synced_.applied);
+  metrics_.events_duplicate.add(now.duplicate - synced_.duplicate);
+  metrics_.events_late.add(now.late - synced_.late);
+  metrics_.events_dead.add(now.dead - synced_.dead);
+  for (const auto& [reason, count] : now.dead_by_reason) {
+    const auto before = synced_.dead_by_reason.find(reason);
+    metrics_.dead_letters.at(reason).add(
+        count - (before == synced_.dead_by_reason.end() ? 0 : before->second));
+  }
+  for (size_t i = 0; i < now.freshness_ms.size(); ++i) {
+    metrics_.freshness.observe_many(1e-3 * static_cast<double>(int64_t{1} << i),
+                                    now.freshness_ms[i] - synced_.freshness_ms[i]);
+  }
+  metrics_.stream_lag_records.set(static_cast<double>(now.lag_records));
+  metrics_.user_loss_ratio.set(prices_.user_loss_ratio());
+  synced_ = now;
+}
+
+}  // namespace shanhuo

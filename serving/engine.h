@@ -1,0 +1,132 @@
+// Engine: the composition root. Opens the log and the state, restores, starts the fold and the two
+// maintenance threads, and hands the parts to the API. Production wiring happens here and nowhere
+// else.
+//
+//   data_dir/log               the event log                  data_dir/token.keys         signs
+//   exposure tokens data_dir/state             checkpoints data_dir/decisions.counter  numbers of
+//   decisions
+//
+// Threads: the fold (streaming/pipeline.h), upkeep (programs, prices, calibration; every 100 ms),
+// the index builder. All public calls are thread-safe; open() and stop() belong to one owner.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "configs/engine_options.h"
+#include "configs/program_store.h"
+#include "models/calibration.h"
+#include "ranking/price_controller.h"
+#include "ranking/retrieval.h"
+#include "serving/decision_book.h"
+#include "serving/engine_time.h"
+#include "serving/metrics.h"
+#include "serving/ranker.h"
+#include "streaming/checkpoint.h"
+#include "streaming/embedded_log.h"
+#include "streaming/pipeline.h"
+
+namespace shanhuo {
+
+class Engine {
+ public:
+  // `config_dir` holds programs/. Fails when a folder cannot be opened, the state does not hold, or
+  // a program file is broken (kInvalid, all errors in the text). `clock` must outlive the engine.
+  static Result<std::unique_ptr<Engine>> open(const EngineOptions& options,
+                                              const std::string& config_dir, const Clock& clock);
+  ~Engine();  // stop()
+  // Folds what is in the log, writes a last checkpoint, ends the threads. Idempotent.
+  void stop();
+
+  // Appends the changes and waits until they are visible. All or nothing on the log; kUnavailable
+  // when the log does not take them, or when they are not visible after api.wait_applied_ms (they
+  // will be).
+  Status change_catalogue(const std::vector<CatalogueChange>& changes);
+  // Appends encoded events; `done` is called when they are durable, or were refused.
+  void append_events(const std::vector<AppendRecord>& records, EventLog::Done done);
+  // Forgets a viewer: state now, disk within a minute, replay for good.
+  Status forget(std::string_view user_id);
+  // A consistent copy of the data folder into `directory`, which must not exist, while serving.
+  Status backup(const std::string& directory);
+  Status set_program_enabled(std::string_view id, bool enabled,
+                             const std::optional<std::string>& if_revision);
+
+  // True, or what is missing: state restored, log reachable, index built.
+  bool ready(std::string& why) const;
+  // Brings metrics up to date with the pipeline, for a scrape.
+  void sync_metrics();
+
+  const EngineOptions& options() const { return options_; }
+  EngineTime& time() { return time_; }
+  const Interner& interner() const { return interner_; }
+  std::shared_ptr<const Catalogue> catalogue() const { return catalogue_.snapshot(); }
+  std::shared_ptr<const World> world() const { return world_.get(); }
+  const FeatureStore& features() const { return *features_; }
+  const ProgramStore& programs() const { return programs_; }
+  const PriceController& prices() const { return prices_; }
+  Pipeline& pipeline() { return *pipeline_; }
+  const StateReader& stored() const { return checkpoints_->store(); }
+  Ranker& ranker() { return *ranker_; }
+  Metrics& metrics() { return metrics_; }
+  const DecisionBook& decisions() const { return *decisions_; }
+
+ private:
+  class PriceObserver;
+  class LabelObserver;
+  class SeedPrices;
+
+  Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock);
+  Status open_parts();
+  Status start();
+  // Offset of the first record, once all are durable.
+  Result<int64_t> append_and_wait(Topic topic, const std::vector<AppendRecord>& records);
+  void take_over_programs();
+  void refresh_world();
+  void upkeep();
+  void build_indexes();
+  double delivered(const ProgramId& program, GoalUnit unit, Millis from, Millis to) const;
+
+  // Constant after open():
+  const EngineOptions options_;
+  const Clock& clock_;
+  EngineTime time_;
+  Metrics metrics_;
+
+  // Each with its own synchronization:
+  Interner interner_;
+  CatalogueState catalogue_;
+  ProgramStore programs_;
+  PriceController prices_;
+  CalibrationLearner calibration_;
+  IndexRetriever retriever_;
+  Published<World> world_;
+  Published<TokenKeys> keys_;
+  std::unique_ptr<EmbeddedLog> log_;
+  std::unique_ptr<CheckpointStore> checkpoints_;
+  std::unique_ptr<FeatureStore> features_;
+  std::unique_ptr<Deduplicator> dedup_;
+  std::unique_ptr<DecisionBook> decisions_;
+  std::unique_ptr<Ranker> ranker_;
+  std::vector<std::unique_ptr<FoldObserver>> observers_;
+  std::unique_ptr<SeedPrices> seed_prices_;
+  std::unique_ptr<Pipeline> pipeline_;
+
+  std::mutex world_mutex_;  // one builder of worlds at a time
+  std::mutex metrics_mutex_;
+  PipelineStats synced_;  // guarded by metrics_mutex_
+
+  std::mutex stop_mutex_;
+  std::condition_variable stop_signal_;
+  bool stopping_ = false;  // guarded by stop_mutex_
+  std::atomic<bool> index_ready_{false};
+  std::thread upkeep_thread_, index_thread_;
+};
+
+}  // namespace shanhuo

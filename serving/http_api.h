@@ -1,0 +1,103 @@
+// The HTTP API of contract 2: routes, who may take them, and the wire forms of what the engine
+// answers. The table of routes in http_api.cc is the whole list; each group of handlers has a file
+// of its own (api_*.cc).
+//
+// Thread-safe. Rank and events run on the server's threads and never wait; everything that waits or
+// reports runs on the worker. Lives as long as the server that calls it.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "serving/access.h"
+#include "serving/engine.h"
+#include "serving/http.h"
+#include "serving/problem.h"
+#include "serving/scratch_pool.h"
+#include "serving/worker.h"
+#include "streaming/codec.h"
+#include "streaming/json.h"
+
+namespace shanhuo {
+
+class HttpApi {
+ public:
+  HttpApi(Engine& engine, const Access& access);
+
+  void handle(HttpRequest&& request, Responder respond);
+
+  // One request on its way through a handler.
+  struct Call {
+    HttpRequest request;
+    Responder respond;
+    Principal principal;
+    std::vector<std::string> arguments;  // of the {} in the route's path, in order
+  };
+  struct Route {
+    std::string_view method;
+    std::string_view path;  // "/v1/items/{id}"; a last segment "*" takes the rest
+    RouteClass access;
+    bool waits;  // runs on the worker
+    void (HttpApi::*handler)(Call&);
+  };
+  // For the test of every route by every role.
+  static std::span<const Route> routes();
+
+ private:
+  // api_rank.cc, api_events.cc
+  void rank(Call& call);
+  void post_events(Call& call);
+  // api_items.cc
+  void put_items(Call& call);
+  void get_item(Call& call);
+  void patch_item(Call& call);
+  void delete_item(Call& call);
+  void put_creators(Call& call);
+  void put_block(Call& call);
+  void delete_block(Call& call);
+  void change_block(Call& call, bool blocked);
+  void change(Call& call, const std::vector<CatalogueChange>& changes, std::string done);
+  const CatalogueItem* find_item(const Catalogue& catalogue, std::string_view id) const;
+  // api_exposure.cc
+  void get_creator(Call& call);
+  void get_exposure(Call& call);
+  // api_programs.cc
+  void list_programs(Call& call);
+  void get_program(Call& call);
+  void patch_program(Call& call);
+  void list_parameters(Call& call);
+  // api_people.cc
+  void get_user(Call& call);
+  void delete_user(Call& call);
+  // api_status.cc
+  void healthz(Call& call);
+  void readyz(Call& call);
+  void version(Call& call);
+  void openapi(Call& call);
+  void metrics(Call& call);
+  void stats(Call& call);
+  void post_backup(Call& call);
+  // api_pages.cc
+  void page(Call& call);
+  void favicon(Call& call);
+
+  // The body as JSON, or nothing after having answered 400.
+  std::optional<json::Value> parse(Call& call, json::Document& document);
+
+  Engine& engine_;
+  const Access& access_;
+  ScratchPool<EventDecoder> decoders_;
+  ScratchPool<json::Document> documents_;
+  std::mutex catalogue_mutex_;  // one change at a time reads what it changes
+  Worker worker_;               // last: its jobs use everything above
+};
+
+// 422 with every field.
+HttpResponse unprocessable(const json::FieldErrors& errors);
+HttpResponse json_answer(int status, std::string body);
+
+}  // namespace shanhuo

@@ -1,0 +1,46 @@
+#include "serving/cli.h"
+#include "serving/import.h"
+#include "serving/operator_verbs.h"
+#include "serving/replay.h"
+#include "serving/serve.h"
+#include "serving/simulation.h"
+
+int main(int argc, char** argv) {
+  using namespace shanhuo;  // NOLINT(google-build-using-namespace)
+  const Verb kVerbs[] = {
+      {"serve", "", "runs the engine until it is stopped", 0, 0, {}, serve_verb},
+      {"check", "", "validates every YAML file of the configuration", 0, 0, {}, check_verb},
+      {"import", "FORMAT PATH", "makes items.ndjson and events.ndjson of a public data set", 2, 2,
+       kImportFlags, import_verb},
+      {"replay", "FILE|-", "sends events, items or creators through the API", 1, 1, kReplayFlags,
+       replay_verb},
+      {"simulate", "", "viewers with tastes in front of a running engine", 0, 0, kSimulateFlags,
+       simulate_verb},
+      {"stats", "", "what a running engine has counted", 0, 0, {}, stats_verb},
+      {"program",
+       "ls | show|enable|disable|why|forecast ID",
+       "programs of a running engine",
+       1,
+       2,
+       {},
+       program_verb},
+      {"user", "show|forget ID", "one viewer of a running engine", 2, 2, {}, user_verb},
+      {"token", "new ROLE[:CREATOR] [NAME]", "makes an access token", 2, 3, kTokenFlags,
+       token_verb},
+      {"backup",
+       "DIR",
+       "copies a running engine's data to a new folder on its machine",
+       1,
+       1,
+       {},
+       backup_verb},
+      {"restore",
+       "BACKUP",
+       "brings a backup into the empty folder --data-dir",
+       1,
+       1,
+       {},
+       restore_verb},
+  };
+  return run_cli(kVerbs, argc, argv);
+}

@@ -1,0 +1,163 @@
+#include "serving/operator_verbs.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/json_writer.h"
+#include "serving/access.h"
+#include "serving/api_client.h"
+#include "serving/terminal.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr FlagSpec kFlags[] = {
+    {"file", FlagSpec::Kind::kText, "FILE", "appends the line to this token file"},
+};
+
+// One call; what comes back is printed as it is with --json, else through `text`.
+int show(const CliArguments& arguments, std::string_view method, const std::string& target,
+         std::string_view body, std::string (*text)(json::Value)) {
+  Result<ApiClient> client = ApiClient::open(arguments);
+  if (!client.ok()) return bad_usage(arguments, client.error().message);
+  const Result<std::string> answer = client.value().call(method, target, body);
+  if (!answer.ok()) return fail(arguments, answer.error());
+  if (arguments.json) {
+    std::printf("%s\n", answer.value().empty() ? "{}" : answer.value().c_str());
+    return kExitDone;
+  }
+  json::Document document({.bytes_max = 64u << 20});
+  const Result<json::Value> value = document.parse(answer.value().empty() ? "{}" : answer.value());
+  if (!value.ok()) return fail(arguments, value.error().within("the engine's answer"));
+  std::fputs(text(value.value()).c_str(), stdout);
+  return kExitDone;
+}
+
+std::string done_text(json::Value) { return "done\n"; }
+
+// Reads the program's revision first, so that somebody else's change in between is a conflict.
+int set_enabled(const CliArguments& arguments, const std::string& target, bool enabled) {
+  Result<ApiClient> client = ApiClient::open(arguments);
+  if (!client.ok()) return bad_usage(arguments, client.error().message);
+  const Result<std::string> answer = client.value().call("GET", target);
+  if (!answer.ok()) return fail(arguments, answer.error());
+  json::Document document;
+  const Result<json::Value> program = document.parse(answer.value());
+  std::string_view revision;
+  if (!program.ok() || !program.value().find("revision").get(revision)) {
+    return bad_usage(arguments, "the engine's answer has no revision");
+  }
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.field("enabled", enabled);
+  json.field("if_revision", revision);
+  json.end_object();
+  return show(arguments, "PATCH", target, body, program_text);
+}
+
+// Readable by its owner alone when it is new.
+Status append_line(const std::string& path, const std::string& line) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return Error{ErrorCode::kIo, path + ": " + std::strerror(errno)};
+  const std::string text = line + "\n";
+  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int error = errno;
+  if (::close(file) != 0 || !written) {
+    return Error{ErrorCode::kIo, path + ": " + std::strerror(written ? errno : error)};
+  }
+  return {};
+}
+
+}  // namespace
+
+const std::span<const FlagSpec> kTokenFlags = kFlags;
+
+int stats_verb(const CliArguments& arguments) {
+  return show(arguments, "GET", "/v1/stats", "", stats_text);
+}
+
+int program_verb(const CliArguments& arguments) {
+  const std::string& what = arguments.operands[0];
+  const bool listing = what == "ls";
+  if (listing != (arguments.operands.size() == 1)) {
+    return bad_usage(arguments, listing ? "ls takes no ID" : what + " needs an ID");
+  }
+  if (listing) return show(arguments, "GET", "/v1/programs", "", programs_table);
+  const std::string target = "/v1/programs/" + percent_encode(arguments.operands[1]);
+  if (what == "show") return show(arguments, "GET", target, "", program_text);
+  if (what == "why") return show(arguments, "GET", target, "", shortfall_table);
+  if (what == "forecast") return show(arguments, "GET", target, "", forecast_table);
+  if (what == "enable") return set_enabled(arguments, target, true);
+  if (what == "disable") return set_enabled(arguments, target, false);
+  return bad_usage(arguments, "'" + what +
+                                  "' is not allowed; allowed: ls, show ID, enable ID, "
+                                  "disable ID, why ID, forecast ID");
+}
+
+int user_verb(const CliArguments& arguments) {
+  const std::string& what = arguments.operands[0];
+  const std::string target = "/v1/users/" + percent_encode(arguments.operands[1]);
+  if (what == "show") return show(arguments, "GET", target, "", indented);
+  if (what == "forget") return show(arguments, "DELETE", target, "", done_text);
+  return bad_usage(arguments, "'" + what + "' is not allowed; allowed: show ID, forget ID");
+}
+
+int backup_verb(const CliArguments& arguments) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.field("directory", std::filesystem::absolute(arguments.operands[0]).string());
+  json.end_object();
+  return show(arguments, "POST", "/v1/backups", body, done_text);
+}
+
+int token_verb(const CliArguments& arguments) {
+  if (arguments.operands[0] != "new") {
+    return bad_usage(arguments, "'" + arguments.operands[0] +
+                                    "' is not allowed; allowed: new ROLE[:CREATOR] [NAME]");
+  }
+  std::string role = arguments.operands[1], creator;
+  if (const size_t colon = role.find(':'); colon != role.npos) {
+    creator = role.substr(colon + 1);
+    role.resize(colon);
+  }
+  const Result<NewToken> made =
+      make_token(role, creator, arguments.operands.size() > 2 ? arguments.operands[2] : "");
+  if (!made.ok()) return bad_usage(arguments, made.error().message);
+  const NewToken& token = made.value();
+  const std::string file = arguments.text("file");
+  if (!file.empty()) {
+    const Status appended = append_line(file, token.line);
+    if (!appended.ok()) return fail(arguments, appended.error());
+  }
+  if (arguments.json) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object();
+    json.field("token", token.token);
+    json.field("line", token.line);
+    json.end_object();
+    std::printf("%s\n", out.c_str());
+  } else {
+    std::printf("token: %s\n%s%s\n", token.token.c_str(),
+                file.empty() ? "line for the token file: " : ("added to " + file + ": ").c_str(),
+                token.line.c_str());
+  }
+  return kExitDone;
+}
+
+int restore_verb(const CliArguments& arguments) {
+  if (arguments.data_dir.empty()) return bad_usage(arguments, "--data-dir DIR is missing");
+  const Status restored = restore_backup(arguments.operands[0], arguments.data_dir);
+  if (!restored.ok()) return fail(arguments, restored.error());
+  std::printf(arguments.json ? "{\"restored\":true}\n" : "restored, every record verified\n");
+  return kExitDone;
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,39 @@
+// Verbs of operators. Over the API: stats, program, user, backup. On this machine: token, restore.
+// Each prints a table or sentences, or with --json what the engine answered, as it answered it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "serving/cli.h"
+#include "streaming/json.h"
+
+namespace shanhuo {
+
+int stats_verb(const CliArguments& arguments);
+// ls | show ID | enable ID | disable ID | why ID | forecast ID
+int program_verb(const CliArguments& arguments);
+int user_verb(const CliArguments& arguments);    // show ID | forget ID
+int backup_verb(const CliArguments& arguments);  // DIR, on the engine's machine
+int token_verb(const CliArguments& arguments);   // new ROLE[:CREATOR] [NAME]
+int restore_verb(const CliArguments& arguments);
+
+extern const std::span<const FlagSpec> kTokenFlags;
+
+// The texts that the verbs print for an answer of the engine; for their tests.
+std::string stats_text(json::Value stats);
+std::string programs_table(json::Value programs);  // of {"programs": [...]}
+std::string program_text(json::Value program);     // one program, goal by goal
+std::string shortfall_table(json::Value program);
+std::string forecast_table(json::Value program);
+
+// JSON with one member a line, for people.
+std::string indented(json::Value value);
+
+// Copies the backup at `from` (folders log and state, and files beside them) into `data_dir`, which
+// must be missing or empty, and reads every record of the copy before it gets its name.
+Status restore_backup(const std::string& from, const std::string& data_dir);
+
+}  // namespace shanhuo

@@ -1,0 +1,50 @@
+// POST /v1/rank: JSON <-> values (contract 2.3). Strict: every wrong field at once, with its
+// pointer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json_writer.h"
+#include "ranking/request.h"
+#include "ranking/world.h"
+#include "streaming/json.h"
+
+namespace shanhuo {
+
+inline constexpr int kCountMax = 200;
+
+struct RankLimits {
+  size_t candidates_max = 1'000;
+  bool caller_clock = false;   // now_ms is then required, and otherwise refused
+  bool probabilities = false;  // scores must lie in 0..1
+};
+
+// A request as it came. Views in `request` point into the parsed document.
+struct RankCall {
+  RankRequest request;
+  bool scored = true;  // false: the list is a room's line-up without scores
+  std::optional<int64_t> timeout_ms;
+};
+
+// False when `errors` grew.
+bool decode_rank_call(json::Value body, const RankLimits& limits, RankCall& call,
+                      json::FieldErrors& errors);
+
+struct RankVersions {
+  uint64_t catalogue = 0;
+  std::string_view model;
+  std::string_view programs;
+  uint64_t prices = 0;
+  std::string_view experiments;
+};
+
+// The answer's JSON. tokens[i] belongs to slate.items[i], empty: none.
+void write_rank_answer(JsonWriter& json, const RankRequest& request, const Slate& slate,
+                       const std::vector<std::string>& tokens, const ProgramSet& programs,
+                       const RankVersions& versions);
+
+}  // namespace shanhuo

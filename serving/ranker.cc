@@ -1,0 +1,304 @@
+#include "serving/ranker.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+
+#include "base/hash.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr std::string_view kModelVersion =
+    "text-1";  // vectors from text; trained models have their own
+constexpr std::string_view kNoExperiments = "none";
+constexpr int kReserveTries = 3;
+// A page costs less than this; with less time left the organic list goes back at once.
+constexpr int64_t kPageNs = 1'000'000;
+
+std::array<uint32_t, kProgramsPerItemMax> hashes_of(const SlateItem& item, const ProgramSet& set) {
+  std::array<uint32_t, kProgramsPerItemMax> hashes{};
+  const size_t count = std::min(item.programs.size(), hashes.size());
+  for (size_t i = 0; i < count; ++i) {
+    hashes[i] = program_hash(set.programs[static_cast<size_t>(item.programs[i])]->id.view());
+  }
+  return hashes;
+}
+
+// The viewer's side of a decision: retries and scores are found under (user, or room without one,
+// and request).
+uint64_t slate_key(const RankRequest& request) {
+  return request_hash(request.user_id.empty() ? std::string_view(request.room_id) : request.user_id,
+                      request.request_id);
+}
+
+}  // namespace
+
+struct Ranker::Scratch {
+  RankScratch rank;
+  std::vector<double> scores, p_click;
+};
+
+struct Ranker::Page {
+  Page(Scratch& s, std::shared_ptr<const World> w, std::shared_ptr<const PriceTable> p)
+      : scratch(s), world(std::move(w)), prices(std::move(p)) {}
+
+  Scratch& scratch;
+  std::shared_ptr<const World> world;
+  std::shared_ptr<const PriceTable> prices;
+  ViewerState viewer;
+  Insertions insertions;
+  Slate slate;
+  std::vector<std::string> tokens;
+  bool first_in_room = false;  // this call decided for the room
+  std::string body;
+
+  RankContext context(const RankerParts& parts, const ItemRatesReader& rates,
+                      const RankRequest& request) const {
+    return {viewer,
+            insertions,
+            *world,
+            *prices,
+            rates,
+            parts.retriever,
+            parts.options.ranking,
+            scratch.p_click,
+            slate_key(request)};
+  }
+};
+
+std::string room_key(std::string_view room_id) { return "\x01room:" + std::string(room_id); }
+
+Ranker::Ranker(const RankerParts& parts)
+    : parts_(parts),
+      rates_(parts.features),
+      slates_(static_cast<size_t>(parts.options.api.slates_max),
+              Millis(parts.options.api.slate_memory_ms)),
+      scratch_([] { return std::make_unique<Scratch>(); }) {}
+
+Ranker::~Ranker() = default;
+
+RankAnswer Ranker::answer(RankCall& call, std::string_view caller, uint64_t body_hash,
+                          int64_t deadline_ns) {
+  RankRequest& request = call.request;
+  RankAnswer answer;
+  const SlateBook::Found found =
+      slates_.find(slate_key(request), hash64(caller), body_hash, request.now, answer.body);
+  if (found == SlateBook::Found::kSame) return answer;
+  if (found == SlateBook::Found::kOther) return {true, {}};
+
+  const auto scratch = scratch_.take();
+  Page page(*scratch, parts_.world.get(), parts_.prices.table());
+  try {
+    decide(call, deadline_ns, page);
+    if (monotonic_ns() > deadline_ns) page.slate = organic_slate(request, "timeout");
+  } catch (const std::exception&) {
+    // Out of memory is the one that is known; whatever it was, viewers get their feed.
+    page.slate = organic_slate(request, "internal");
+  }
+  mint_tokens(call, page);
+  JsonWriter json(page.body);
+  write_rank_answer(json, request, page.slate, page.tokens, page.world->programs(),
+                    {page.world->catalogue().version, kModelVersion, page.world->programs().version,
+                     page.slate.price_version, kNoExperiments});
+  answer.body = page.body;
+  record_insertions(request, page);
+  count(page);
+  record(call, page, caller, body_hash);
+  return answer;
+}
+
+void Ranker::decide(RankCall& call, int64_t deadline_ns, Page& page) {
+  RankRequest& request = call.request;
+  if (monotonic_ns() + kPageNs > deadline_ns) {
+    page.slate = organic_slate(request, "timeout");
+    return;
+  }
+  if (request.personalized && !request.user_id.empty()) {
+    page.viewer = parts_.features.viewer(request.user_id);
+  }
+  Scratch& scratch = page.scratch;
+  scratch.scores.clear();
+  for (const RankCandidate& candidate : request.candidates)
+    scratch.scores.push_back(candidate.score);
+  scratch.p_click.assign(scratch.scores.size(), 0.0);
+  if (call.scored) {
+    parts_.calibration.current()->apply(scratch.scores, request.surface, parts_.options.calibration,
+                                        scratch.p_click);
+  } else {
+    double p_click = parts_.options.calibration.first_click_rate;
+    for (double& p : scratch.p_click) {
+      p = p_click;
+      p_click *= parts_.options.calibration.position_decay;
+    }
+  }
+  if (request.room_id.empty()) {
+    rank_feed(call, page);
+  } else {
+    rank_in_room(call, page);
+  }
+}
+
+void Ranker::rank_feed(const RankCall& call, Page& page) {
+  const RankRequest& request = call.request;
+  page.insertions = parts_.features.frequency().recent(request.user_id, request.now);
+  for (int tries = 0; tries < kReserveTries; ++tries) {
+    page.slate = rank(request, page.context(parts_, rates_, request), page.scratch.rank);
+    if (reserve(page.slate, page, request.now)) return;
+    page.prices = parts_.prices.table();  // says now which cap was reached
+  }
+  page.slate = organic_slate(request, "reserve");
+}
+
+void Ranker::rank_in_room(const RankCall& call, Page& page) {
+  const RankRequest& request = call.request;
+  std::optional<RoomDecision> decision = rooms_.find(request.room_id, request.now);
+  if (!decision) {
+    page.insertions = parts_.features.frequency().recent(room_key(request.room_id), request.now);
+    RoomDecision mine =
+        rank_room(request, page.context(parts_, rates_, request), page.scratch.rank);
+    const ItemIndex item = mine.item;
+    decision = rooms_.put(request.room_id, std::move(mine), request.now);
+    page.first_in_room = decision->item == item && item != kNoItem;
+  }
+  page.slate = room_slate(request, page.context(parts_, rates_, request), *decision);
+  // Everybody in the room sees the same good, but an exposure past a program's cap is not counted
+  // for the program.
+  if (!reserve(page.slate, page, request.now)) {
+    for (SlateItem& item : page.slate.items) item.programs.clear();
+  }
+}
+
+bool Ranker::reserve(const Slate& slate, const Page& page, Millis now) {
+  std::array<Reservation, kCountMax> reservations;
+  size_t count = 0;
+  for (const SlateItem& item : slate.items) {
+    if (item.programs.empty()) continue;
+    Reservation& reservation = reservations[count++];
+    reservation.programs = hashes_of(item, page.world->programs());
+    reservation.p_viewable = item.p_viewable;
+    reservation.p_click = item.p_click;
+  }
+  return parts_.prices.reserve({reservations.data(), count},
+                               {slate.organic_value_fen, slate.loss_fen}, slate.missed, now);
+}
+
+void Ranker::mint_tokens(const RankCall& call, Page& page) {
+  const RankRequest& request = call.request;
+  const bool room = !request.room_id.empty();
+  page.tokens.assign(page.slate.items.size(), {});
+  const std::shared_ptr<const TokenKeys> keys = parts_.keys.get();
+  for (size_t i = 0; i < page.slate.items.size(); ++i) {
+    const SlateItem& item = page.slate.items[i];
+    if (item.programs.empty()) continue;
+    ExposureToken token;
+    token.room = room;
+    token.room_hash = room ? hash64(request.room_id) : 0;
+    token.request_hash =
+        request_hash(room ? std::string_view() : request.user_id, request.request_id);
+    token.surface = request.surface;
+    token.position = static_cast<int32_t>(i);
+    token.programs = hashes_of(item, page.world->programs());
+    token.propensity = static_cast<float>(item.propensity);
+    token.price_version = page.slate.price_version;
+    token.issued_at = request.now;
+    page.tokens[i] = keys->mint(token, request.user_id, item.item_id);
+  }
+}
+
+// Frequency caps count what was put into an answer; in a room once per viewer and window.
+void Ranker::record_insertions(const RankRequest& request, const Page& page) {
+  const bool room = !request.room_id.empty();
+  for (const SlateItem& item : page.slate.items) {
+    if (item.programs.empty() || item.index == kNoItem) continue;
+    Insertion insertion;
+    insertion.at = request.now;
+    insertion.request_hash = room ? hash64(request.room_id) : slate_key(request);
+    insertion.item = item.index;
+    insertion.programs = hashes_of(item, page.world->programs());
+    if (!request.user_id.empty()) parts_.features.frequency().record(request.user_id, insertion);
+    if (page.first_in_room) {
+      parts_.features.frequency().record(room_key(request.room_id), insertion);
+    }
+  }
+}
+
+void Ranker::count(const Page& page) {
+  uint64_t inserted = 0;
+  for (const SlateItem& item : page.slate.items) inserted += item.programs.empty() ? 0 : 1;
+  parts_.metrics.boosts_inserted.add(inserted);
+  for (const std::string_view stage : page.slate.degraded) parts_.metrics.degraded.at(stage).add();
+}
+
+void Ranker::record(const RankCall& call, Page& page, std::string_view caller, uint64_t body_hash) {
+  const RankRequest& request = call.request;
+  SlateBook::Slate slate{hash64(caller),  body_hash, hash64(request.user_id),
+                         request.surface, page.body, {}};
+  Decision decision;
+  decision.at = request.now;
+  decision.caller = caller;
+  decision.user_id = request.user_id;
+  decision.request_id = request.request_id;
+  decision.body_hash = body_hash;
+  decision.surface = request.surface;
+  decision.room_id = request.room_id;
+  for (size_t i = 0; i < page.slate.items.size(); ++i) {
+    const SlateItem& item = page.slate.items[i];
+    if (item.programs.empty()) {
+      if (call.scored && item.source == ItemSource::kOrganic) {
+        slate.organic.emplace_back(hash64(item.item_id), item.score);
+      }
+      decision.organic.push_back({item.item_id, item.score});
+      continue;
+    }
+    DecidedInsertion inserted;
+    inserted.item_id = item.item_id;
+    inserted.position = static_cast<int32_t>(i);
+    for (const uint32_t hash : hashes_of(item, page.world->programs())) {
+      if (hash != 0) inserted.programs.push_back(hash);
+    }
+    inserted.p_viewable = item.p_viewable;
+    inserted.propensity = item.propensity;
+    inserted.token = page.tokens[i];
+    decision.inserted.push_back(std::move(inserted));
+  }
+  decision.versions = {page.world->catalogue().version, std::string(kModelVersion),
+                       page.world->programs().version, page.slate.price_version,
+                       std::string(kNoExperiments)};
+  slates_.put(slate_key(request), std::move(slate), request.now);
+  decision.response = std::move(page.body);
+  parts_.decisions.append(std::move(decision));
+}
+
+void Ranker::restore(const Decision& decision) {
+  RankRequest request;
+  request.request_id = decision.request_id;
+  request.user_id = decision.user_id;
+  request.room_id = decision.room_id;
+  SlateBook::Slate slate{hash64(decision.caller), decision.body_hash, hash64(decision.user_id),
+                         decision.surface,        decision.response,  {}};
+  for (const DecidedOrganic& item : decision.organic) {
+    slate.organic.emplace_back(hash64(item.item_id), item.score);
+  }
+  slates_.put(slate_key(request), std::move(slate), decision.at);
+  for (const DecidedInsertion& inserted : decision.inserted) {
+    Insertion insertion;
+    insertion.at = decision.at;
+    insertion.request_hash =
+        decision.room_id.empty() ? slate_key(request) : hash64(decision.room_id);
+    insertion.item = parts_.interner.find(inserted.item_id);
+    std::copy_n(inserted.programs.begin(),
+                std::min<size_t>(inserted.programs.size(), kProgramsPerItemMax),
+                insertion.programs.begin());
+    if (!decision.user_id.empty()) parts_.features.frequency().record(decision.user_id, insertion);
+    Reservation reservation;
+    reservation.surface = decision.surface;
+    reservation.programs = insertion.programs;
+    reservation.p_viewable = inserted.p_viewable;
+    // What the caps cannot take any more was delivered already; then there is nothing left to wait
+    // for.
+    static_cast<void>(parts_.prices.reserve({&reservation, 1}, {}, {}, decision.at));
+  }
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,100 @@
+// One rank call, from parsed request to answer bytes: the same slate for a repeated request, the
+// viewer and the prices as they are now, the page (ranking/recommender.h), reservation, tokens, the
+// decision record.
+//
+// Thread-safe. Fails open: whatever breaks inside, and whenever the deadline nears, the organic
+// list goes back with the stage named in `degraded`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/published.h"
+#include "configs/engine_options.h"
+#include "features/exposure_token.h"
+#include "features/feature_store.h"
+#include "models/calibration.h"
+#include "ranking/price_controller.h"
+#include "ranking/recommender.h"
+#include "ranking/retrieval.h"
+#include "ranking/room_book.h"
+#include "serving/decision_book.h"
+#include "serving/engine_time.h"
+#include "serving/metrics.h"
+#include "serving/rank_codec.h"
+#include "serving/scratch_pool.h"
+#include "serving/slate_book.h"
+
+namespace shanhuo {
+
+// The rates that the fold keeps, as ranking reads them.
+class FeatureRates final : public ItemRatesReader {
+ public:
+  explicit FeatureRates(const FeatureStore& features) : features_(features) {}
+  ItemRates rates(ItemIndex index) const override { return features_.rates(index); }
+
+ private:
+  const FeatureStore& features_;
+};
+
+// What ranking works with; all of it outlives the Ranker and is thread-safe.
+struct RankerParts {
+  const EngineOptions& options;
+  const EngineTime& time;
+  const Interner& interner;
+  FeatureStore& features;
+  const Published<World>& world;
+  const Published<TokenKeys>& keys;
+  IndexRetriever& retriever;
+  PriceController& prices;
+  const CalibrationLearner& calibration;
+  DecisionBook& decisions;
+  Metrics& metrics;
+};
+
+struct RankAnswer {
+  bool conflict = false;  // the request id was used with another body
+  std::string body;       // JSON
+};
+
+class Ranker {
+ public:
+  explicit Ranker(const RankerParts& parts);
+  ~Ranker();
+
+  // `call.request.now` is engine time; `deadline_ns` monotonic; `caller` names the token's owner.
+  RankAnswer answer(RankCall& call, std::string_view caller, uint64_t body_hash,
+                    int64_t deadline_ns);
+
+  // Takes a durable decision over after a restart: slates, rooms, frequency, reservations.
+  void restore(const Decision& decision);
+
+  SlateBook& slates() { return slates_; }
+
+ private:
+  struct Scratch;
+  struct Page;  // one answer being made
+
+  void decide(RankCall& call, int64_t deadline_ns, Page& page);
+  void rank_feed(const RankCall& call, Page& page);
+  void rank_in_room(const RankCall& call, Page& page);
+  bool reserve(const Slate& slate, const Page& page, Millis now);
+  void mint_tokens(const RankCall& call, Page& page);
+  void record(const RankCall& call, Page& page, std::string_view caller, uint64_t body_hash);
+  void record_insertions(const RankRequest& request, const Page& page);
+  void count(const Page& page);
+
+  const RankerParts parts_;
+  const FeatureRates rates_;
+  SlateBook slates_;
+  RoomBook rooms_;
+  ScratchPool<Scratch> scratch_;
+};
+
+// The key under which insertions of a room are counted: no user id has a control character.
+std::string room_key(std::string_view room_id);
+
+}  // namespace shanhuo

@@ -1,0 +1,158 @@
+#include "serving/serve.h"
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/clock.h"
+#include "configs/engine_options.h"
+#include "configs/program_store.h"
+#include "serving/access.h"
+#include "serving/engine.h"
+#include "serving/http_api.h"
+#include "serving/http_client.h"
+#include "serving/http_server.h"
+
+namespace shanhuo {
+namespace {
+
+std::string config_folder(const CliArguments& arguments) {
+  const std::string folder = std::filesystem::path(arguments.config_file).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+// engine.yaml, then --set, then --listen and --data-dir. A file that is not there is an error.
+EngineOptions read_options(const CliArguments& arguments, ConfigErrors& errors) {
+  EngineOptions options;
+  const Result<std::string> text = read_text_file(arguments.config_file);
+  if (text.ok()) {
+    read_engine_options(text.value(), arguments.config_file, options, errors);
+  } else {
+    errors.push_back({arguments.config_file, 0, 0, "", text.error().message});
+  }
+  for (const auto& [key, value] : arguments.settings) {
+    set_engine_option(key + "=" + value, options, errors);
+  }
+  if (!arguments.listen.empty()) options.listen = arguments.listen;
+  if (!arguments.data_dir.empty()) options.data_dir = arguments.data_dir;
+  return options;
+}
+
+Result<HttpServerOptions> server_options(const EngineOptions& options) {
+  const Result<Endpoint> endpoint = parse_endpoint(options.listen);
+  if (!endpoint.ok()) return endpoint.error().within("listen");
+  HttpServerOptions server;
+  server.host = endpoint.value().host;
+  server.port = endpoint.value().port;
+  server.threads = options.http.threads;
+  server.connections_max = static_cast<size_t>(options.http.connections_max);
+  server.header_bytes_max = static_cast<size_t>(options.http.header_bytes_max);
+  server.body_bytes_max = static_cast<size_t>(options.http.body_bytes_max);
+  server.inflight_max = static_cast<size_t>(options.http.inflight_max);
+  server.header_timeout_ms = options.http.header_timeout_ms;
+  server.body_timeout_ms = options.http.body_timeout_ms;
+  server.idle_timeout_ms = options.http.idle_timeout_ms;
+  server.shutdown_grace_ms = options.http.shutdown_grace_ms;
+  return server;
+}
+
+void print(const ConfigErrors& errors) {
+  for (const ConfigError& error : errors) std::fprintf(stderr, "%s\n", error.to_string().c_str());
+}
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "shanhuo: %s\n", error.message.c_str());
+  return error.code == ErrorCode::kInvalid ? kExitUsage : kExitFailed;
+}
+
+void connect_metrics(Engine& engine, const HttpServer& server) {
+  Metrics& metrics = engine.metrics();
+  metrics.read_shed = [&server] { return server.stats().shed; };
+  metrics.read_connections = [&server] { return server.stats().connections; };
+  metrics.read_inflight = [&server] { return server.stats().inflight; };
+  metrics.read_programs = [&engine] {
+    std::vector<ProgramMetric> programs;
+    for (const ProgramStatus& status : engine.prices().status(engine.time().now())) {
+      const GoalStatus goal = status.goals.empty() ? GoalStatus{} : status.goals.front();
+      programs.push_back({status.id, static_cast<uint64_t>(goal.delivered), goal.price});
+    }
+    return programs;
+  };
+}
+
+// Waits for SIGINT or SIGTERM; meanwhile a changed token file comes into force.
+void wait_for_signal(const sigset_t& signals, Access& access) {
+  const timespec second{1, 0};
+  for (;;) {
+    if (sigtimedwait(&signals, nullptr, &second) > 0) return;
+    const Result<bool> reloaded = access.reload_if_changed();
+    if (!reloaded.ok()) {
+      std::fprintf(stderr, "tokens: refused, the last good ones stay: %s\n",
+                   reloaded.error().message.c_str());
+    }
+  }
+}
+
+int serve(const EngineOptions& options, const HttpServerOptions& server_options,
+          const std::string& config_dir, Access& access) {
+  // Before any thread starts, so that only this one sees the signals.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  const WallClock clock;
+  Result<std::unique_ptr<Engine>> engine = Engine::open(options, config_dir, clock);
+  if (!engine.ok()) return fail(engine.error());
+  HttpApi api(*engine.value(), access);
+  HttpServer server(server_options, [&api](HttpRequest&& request, Responder respond) {
+    api.handle(std::move(request), std::move(respond));
+  });
+  connect_metrics(*engine.value(), server);
+  if (const Status status = server.start(); !status.ok()) return fail(status.error());
+  std::printf("ready: http://%s:%u\n", server_options.host.c_str(), server.port());
+  std::fflush(stdout);
+  wait_for_signal(signals, access);
+  server.stop();
+  engine.value()->stop();
+  return kExitDone;
+}
+
+}  // namespace
+
+int serve_verb(const CliArguments& arguments) {
+  ConfigErrors errors;
+  const EngineOptions options = read_options(arguments, errors);
+  if (!errors.empty()) {
+    print(errors);
+    return kExitUsage;
+  }
+  const Result<HttpServerOptions> server = server_options(options);
+  if (!server.ok()) return fail(server.error());
+  AccessOptions access_options;
+  access_options.token_file = options.token_file;
+  access_options.listen_host = server.value().host;
+  Result<std::unique_ptr<Access>> access = Access::open(access_options);
+  if (!access.ok()) return fail(access.error());
+  if (const Status status = access.value()->check_listen(); !status.ok())
+    return fail(status.error());
+  const std::string warning = access.value()->permission_warning();
+  if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  return serve(options, server.value(), config_folder(arguments), *access.value());
+}
+
+int check_verb(const CliArguments& arguments) {
+  ConfigErrors errors;
+  read_options(arguments, errors);
+  ProgramStore programs(config_folder(arguments) + "/programs");
+  programs.reload();
+  for (const ConfigError& error : programs.errors()) errors.push_back(error);
+  for (const ConfigError& error : errors) std::printf("%s\n", error.to_string().c_str());
+  if (!errors.empty()) return kExitUsage;
+  std::printf("ok: %s and %zu programs\n", arguments.config_file.c_str(),
+              programs.current()->programs.size());
+  return kExitDone;
+}
+
+}  // namespace shanhuo

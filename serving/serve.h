@@ -1,0 +1,18 @@
+// The two verbs that run inside this process instead of talking to a running engine.
+//
+//   serve   reads the configuration, restores the state, serves until SIGINT or SIGTERM, and prints
+//           "ready: http://HOST:PORT" on stdout once it answers
+//   check   reads every YAML file of the configuration and prints all that is wrong, one
+//           "file:line:col: key: what" a line
+//
+// Both return the exit code: 0 done, 1 the work failed, 2 the configuration is wrong.
+#pragma once
+
+#include "serving/cli.h"
+
+namespace shanhuo {
+
+int serve_verb(const CliArguments& arguments);
+int check_verb(const CliArguments& arguments);
+
+}  // namespace shanhuo
