@@ -23,6 +23,7 @@
 #include "base/published.h"
 #include "ranking/cause.h"
 #include "ranking/goal_status.h"
+#include "ranking/loss_window.h"
 #include "ranking/price_law.h"
 #include "ranking/prices.h"
 #include "ranking/request.h"
@@ -51,12 +52,6 @@ struct Reservation {
   double p_viewable = 0;
   double p_click = 0;
   double p_order = 0;
-};
-
-// What an answer has cost its viewer, in fen.
-struct PageLoss {
-  double organic_fen = 0;
-  double loss_fen = 0;
 };
 
 struct ProgramStatus {
