@@ -2,7 +2,9 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -42,6 +44,24 @@ std::string after_prefix(std::string_view prefix) {
   return text;
 }
 
+// RocksDB's own log file aborts the process when it is written to once more after the disk was full
+// (an assertion that Debian's build has on). What matters comes back as a Status anyway.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+// After a full disk write() resumes by itself. RocksDB's own attempts, every five seconds and only
+// with a whole write buffer of space, would keep it from that.
+class NoRecovery final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 rocksdb::Options to_rocksdb(const StoreOptions& given) {
   rocksdb::Options options;
   options.create_if_missing = true;
@@ -54,9 +74,9 @@ rocksdb::Options to_rocksdb(const StoreOptions& given) {
   options.max_background_jobs = 2;
   options.compression = rocksdb::kNoCompression;
   options.bytes_per_sync = 1u << 20;
-  options.keep_log_file_num = 2;
   options.max_manifest_file_size = 4u << 20;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.info_log = std::make_shared<NoLog>();
+  options.listeners.push_back(std::make_shared<NoRecovery>());
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   if (given.apart_bytes_min > 0) {
