@@ -75,7 +75,8 @@ int AllocationSearch::last_position(const AllocationItem& item) const {
 bool AllocationSearch::same_class(const AllocationItem& a, const AllocationItem& b) const {
   return a.first_slot == b.first_slot && a.last_slot == b.last_slot && a.min_gap == b.min_gap &&
          a.priority == b.priority && a.program_count == b.program_count &&
-         a.programs == b.programs && a.page_max == b.page_max && a.county_max == b.county_max &&
+         std::memcmp(a.programs.data(), b.programs.data(), sizeof(a.programs)) == 0 &&
+         a.page_max == b.page_max && a.county_max == b.county_max &&
          a.creator_max == b.creator_max && (!county_matters_ || a.county == b.county) &&
          (!creator_matters_ || a.creator == b.creator);
 }
@@ -115,8 +116,7 @@ bool AllocationSearch::dominated(int item, int head, int most) const {
 }
 
 // Adds an item to its class, unless dominated, and drops members that now are.
-void AllocationSearch::add_to_class(int item, int& head) {
-  const int most = class_max(items_[item]);
+void AllocationSearch::add_to_class(int item, int most, int& head) {
   if (dominated(item, head, most)) return;
   s_.next_in_class[item] = head;
   head = item;
@@ -136,6 +136,7 @@ void AllocationSearch::add_to_class(int item, int& head) {
 void AllocationSearch::keep_undominated() {
   constexpr size_t kTable = 1024;  // open addressing; past half full, classes are not looked for
   s_.class_head.assign(kTable, -1);
+  s_.class_most.resize(kTable);
   s_.next_in_class.assign(items_.size(), -1);
   s_.kept.assign(items_.size(), 0);
   for (const AllocationItem& item : items_) {
@@ -144,17 +145,21 @@ void AllocationSearch::keep_undominated() {
   }
   size_t used = 0;
   for (int i = 0; i < static_cast<int>(items_.size()); ++i) {
-    if (items_[i].first_slot > last_position(items_[i]) || class_max(items_[i]) <= 0) continue;
+    if (items_[i].first_slot > last_position(items_[i])) continue;
     if (items_[i].rank >= 0 || used * 2 >= kTable) {
-      s_.kept[i] = 1;
+      s_.kept[i] = class_max(items_[i]) > 0;
       continue;
     }
     size_t slot = class_hash(items_[i]) % kTable;
     while (s_.class_head[slot] >= 0 && !same_class(items_[s_.class_head[slot]], items_[i])) {
       slot = (slot + 1) % kTable;
     }
-    used += s_.class_head[slot] < 0 ? 1 : 0;
-    add_to_class(i, s_.class_head[slot]);
+    if (s_.class_head[slot] < 0) {
+      s_.class_most[slot] = class_max(items_[i]);
+      if (s_.class_most[slot] <= 0) continue;  // stays free: the next of the class comes here too
+      ++used;
+    }
+    add_to_class(i, s_.class_most[slot], s_.class_head[slot]);
   }
   s_.alive.clear();
   for (int i = 0; i < static_cast<int>(items_.size()); ++i) {

@@ -80,7 +80,7 @@ struct AllocationScratch {
   };
   std::vector<uint8_t> kept;  // per candidate: not dominated
   std::vector<int> alive;     // the kept ones
-  std::vector<int> class_head, next_in_class;
+  std::vector<int> class_head, class_most, next_in_class;
   std::vector<Live> live;            // of one priority
   std::vector<Entry> entries;        // columns, best first
   std::vector<int> column;           // position -> first entry; size positions + 1

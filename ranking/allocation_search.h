@@ -45,7 +45,7 @@ class AllocationSearch {
   uint64_t class_hash(const AllocationItem& item) const;
   int class_max(const AllocationItem& item) const;
   bool dominated(int item, int head, int most) const;
-  void add_to_class(int item, int& head);
+  void add_to_class(int item, int most, int& head);
 
   // One priority (allocation_search.cc).
   void run_priority(std::span<const int> group);
