@@ -7,6 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Objects are shared between presets and checkouts: debug information names no build folder.
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
+
 preset=${1:?usage: scripts/build.sh PRESET [TARGET...]}
 shift
 dir=build/$preset

@@ -66,8 +66,9 @@ void HttpApi::change(Call& call, const std::vector<CatalogueChange>& changes, st
     call.respond(problem(status.error()));
     return;
   }
-  HttpResponse response = json_answer(done.empty() ? 204 : 200, std::move(done));
-  if (response.status == 204) response.content_type.clear();
+  const bool silent = done.empty();
+  HttpResponse response = json_answer(silent ? 204 : 200, std::move(done));
+  if (silent) response.content_type.clear();
   call.respond(std::move(response));
 }
 
