@@ -156,8 +156,8 @@ Status ProgramStore::set_enabled(std::string_view id, bool enabled,
   }
   stamp_ = stamp();
   if (!read_all()) {
-    return Error{ErrorCode::kConflict,
-                 "saved, but not live while another file is broken: " + errors_.front().to_string()};
+    return Error{ErrorCode::kConflict, "saved, but not live while another file is broken: " +
+                                           errors_.front().to_string()};
   }
   return {};
 }

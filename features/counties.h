@@ -1,5 +1,5 @@
-// The 832 counties that were delisted from poverty between 2016 and 2020: code (GB/T 2260), name, province, year,
-// representative point. A shipped table; membership is by code alone.
+// The 832 counties that were delisted from poverty between 2016 and 2020: code (GB/T 2260), name,
+// province, year, representative point. A shipped table; membership is by code alone.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct County {
   double lat, lon;  // degrees
 };
 
-std::span<const County> counties_832();               // ascending by code
+std::span<const County> counties_832();                // ascending by code
 const County* find_county_832(std::string_view code);  // nullptr: not one of them
 
 // True for six digits whose province part is one that GB/T 2260 has. Not every such code is in use.

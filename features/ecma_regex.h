@@ -4,7 +4,8 @@
 // `[[:alpha:]]` mean something that ECMAScript does not know.
 //
 // Refused, because RE2 cannot do it in linear time: look-ahead, look-behind, back-references.
-// Known differences: a code point beyond U+FFFF counts as one character, not as two, and has a case.
+// Known differences: a code point beyond U+FFFF counts as one character, not as two, and has a
+// case.
 #pragma once
 
 #include <string>

@@ -1,8 +1,10 @@
-// What a viewer did, decoded: the one currency of the write walk. codec -> Interaction -> fold (contract 2.2).
+// What a viewer did, decoded: the one currency of the write walk. codec -> Interaction -> fold
+// (contract 2.2).
 //
-// An Interaction borrows: its string_views point into the decoder's buffers and are valid until the decoder's next call
-// (streaming/codec.h). The fold copies what it keeps. Invariants, checked once by the codec: user_id, item_id and event_id
-// are valid ids (base/ids.h), order and refund carry an order_id, numbers are in the ranges below.
+// An Interaction borrows: its string_views point into the decoder's buffers and are valid until the
+// decoder's next call (streaming/codec.h). The fold copies what it keeps. Invariants, checked once
+// by the codec: user_id, item_id and event_id are valid ids (base/ids.h), order and refund carry an
+// order_id, numbers are in the ranges below.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +63,8 @@ struct Interaction {
   int64_t amount_fen = 0;       // 0..kAmountFenMax
 };
 
-// An impression of a video counts as viewable from 2 s on, of any other kind from 1 s, a play from 2 s (contract 2.2).
+// An impression of a video counts as viewable from 2 s on, of any other kind from 1 s, a play from
+// 2 s (contract 2.2).
 inline constexpr int64_t kViewableVideoMs = 2'000;
 inline constexpr int64_t kViewableCardMs = 1'000;
 inline constexpr int64_t kViewablePlayMs = 2'000;

@@ -1,5 +1,6 @@
-// Items and creators as the contract (2.1) has them: plain values, owned, without behaviour beyond what every folder
-// needs to know about them. Validity (ranges, codes, lengths) is checked once, by streaming/codec.h, before one exists.
+// Items and creators as the contract (2.1) has them: plain values, owned, without behaviour beyond
+// what every folder needs to know about them. Validity (ranges, codes, lengths) is checked once, by
+// streaming/codec.h, before one exists.
 #pragma once
 
 #include <array>

@@ -1,10 +1,11 @@
 // How the fold's parts are checkpointed, and what the pipeline folds into. Interfaces only.
 //
-// A checkpoint is incremental and never stops the fold for long. begin_checkpoint() freezes the set of records that
-// changed since the last one; checkpoint_step() then writes some of them at a time, between two polls. A frozen record
-// that is about to change before its turn is written first (save before write). So what reaches the writer is the state
-// as of begin_checkpoint(), exactly, and the caller puts it into one atomic write together with the log offsets of that
-// moment (streaming/checkpoint.h).
+// A checkpoint is incremental and never stops the fold for long. begin_checkpoint() freezes the set
+// of records that changed since the last one; checkpoint_step() then writes some of them at a time,
+// between two polls. A frozen record that is about to change before its turn is written first (save
+// before write). So what reaches the writer is the state as of begin_checkpoint(), exactly, and the
+// caller puts it into one atomic write together with the log offsets of that moment
+// (streaming/checkpoint.h).
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,9 @@
 namespace shanhuo {
 
 // Key-value records of a checkpoint. Keys start with two letters that belong to one part:
-//   vp viewer profiles   fr frequency   it item counters   ex exposure rollups   dd deduplication   pg program totals
-//   in interner          ci cc cb catalogue   lg ledger     pr prices             cl calibration
-//   pl the fold's own counters and watermarks (streaming/fold.h)
+//   vp viewer profiles   fr frequency   it item counters   ex exposure rollups   dd deduplication
+//   pg program totals in interner          ci cc cb catalogue   lg ledger     pr prices cl
+//   calibration pl the fold's own counters and watermarks (streaming/fold.h)
 class StateWriter {
  public:
   virtual ~StateWriter() = default;
@@ -32,10 +33,12 @@ class StateReader {
  public:
   using Visit = std::function<Status(std::string_view key, std::string_view value)>;
   virtual ~StateReader() = default;
-  // Calls `visit` for every record whose key starts with `prefix`, in key order; stops at its first error.
+  // Calls `visit` for every record whose key starts with `prefix`, in key order; stops at its first
+  // error.
   virtual Status scan(std::string_view prefix, const Visit& visit) const = 0;
   // Same, from key `from` (inclusive) to key `to` (exclusive).
-  virtual Status scan_range(std::string_view from, std::string_view to, const Visit& visit) const = 0;
+  virtual Status scan_range(std::string_view from, std::string_view to,
+                            const Visit& visit) const = 0;
 };
 
 // All three calls come from the fold's thread.

@@ -1,5 +1,5 @@
-// A viewer as ranking sees one: the profile decoded from its packed form (user_state.h), copied out under a lock, and the
-// list of what was inserted for this viewer lately. Values only.
+// A viewer as ranking sees one: the profile decoded from its packed form (user_state.h), copied out
+// under a lock, and the list of what was inserted for this viewer lately. Values only.
 #pragma once
 
 #include <array>
@@ -22,18 +22,20 @@ struct RecentItem {
   Millis at;                                // to the minute
 };
 
-// A decayed weight (half-life in user_state.h) of a key: category_hash, county_code or creator_hash of CatalogueItem.
+// A decayed weight (half-life in user_state.h) of a key: category_hash, county_code or creator_hash
+// of CatalogueItem.
 struct Affinity {
   uint32_t key = 0;
   float weight = 0;  // 0: free place
 };
 
 struct ViewerState {
-  bool known = false;  // false: no profile; everything else is zero
-  Vector interest_short{};  // sum of w * 2^(-age / half-life) * item vector, NOT normalised; zero: no interest yet
+  bool known = false;       // false: no profile; everything else is zero
+  Vector interest_short{};  // sum of w * 2^(-age / half-life) * item vector, NOT normalised; zero:
+                            // no interest yet
   Vector interest_long{};
-  int64_t events = 0;     // applied, lifetime
-  Millis last_event;      // largest ts applied
+  int64_t events = 0;  // applied, lifetime
+  Millis last_event;   // largest ts applied
   int recent_count = 0;
   std::array<RecentItem, kRecentItems> recent{};  // newest first
   std::array<Affinity, kAffinities> categories{};
@@ -41,17 +43,20 @@ struct ViewerState {
   std::array<Affinity, kAffinities> creators{};
 };
 
-// One boosted item that was put into an answer for a viewer; frequency caps count these (contract 2.3).
+// One boosted item that was put into an answer for a viewer; frequency caps count these
+// (contract 2.3).
 inline constexpr int kProgramsPerItemMax = 4;
 struct Insertion {
-  Millis at;                                          // engine time
-  uint64_t request_hash = 0;                          // of (user, request_id): makes recording idempotent
+  Millis at;                  // engine time
+  uint64_t request_hash = 0;  // of (user, request_id): makes recording idempotent
   ItemIndex item = kNoItem;
-  std::array<uint32_t, kProgramsPerItemMax> programs{};  // program_hash() of each named program; 0: none
+  std::array<uint32_t, kProgramsPerItemMax>
+      programs{};  // program_hash() of each named program; 0: none
 };
 using Insertions = std::vector<Insertion>;  // oldest first
 
-// Smoothed-rate inputs of one item: exponentially decayed counts, half-life 7 d of event time, read without a lock.
+// Smoothed-rate inputs of one item: exponentially decayed counts, half-life 7 d of event time, read
+// without a lock.
 struct ItemRates {
   float impressions = 0;
   float clicks = 0;

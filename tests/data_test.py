@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROVINCES = set("11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 "
                 "62 63 64 65 71 81 82".split())
 KINDS = {"farm_good", "scenic_video", "live_room", "video", "article", "cause", "notice"}
-FIELD_GOODS = ("十八洞猕猴桃 巫山脆李 红河梯田红米 奉节脐橙 普安红茶 古蔺脆红李 合阳秦薯 兴安盟沙地大米 "
-               "锡林郭勒羊肉 后旗红皮土豆 永和鲜梨枣").split()
+FIELD_GOODS = ("十八洞猕猴桃 巫山脆李 红河梯田红米 奉节脐橙 普安红茶 古蔺脆红李 合阳秦薯 "
+               "兴安盟沙地大米 锡林郭勒羊肉 后旗红皮土豆 永和鲜梨枣").split()
 FIELD_PLACES = "永和乾坤湾 稻城亚丁 栾川 阿尔山".split()
 ITEM_FIELDS = {  # name -> (type, required)
     "item_id": (str, True), "kind": (str, True), "title": (str, True), "creator_id": (str, True),

@@ -36,7 +36,8 @@ const zh = {
   incremental_ordersHint: (low, high) => `大约 ${low} 到 ${high}`,
   chart: '每段时间的曝光',
   chartLabel: (served, viewable, boosted) =>
-    `曝光图：展示 ${served} 次，有效曝光 ${viewable} 次，其中助力 ${boosted} 次。下面可以用表格看。`,
+    `曝光图：展示 ${served} 次，有效曝光 ${viewable} 次，其中助力 ${boosted} 次。` +
+    '下面可以用表格看。',
   chartEmpty: '这段时间还没有曝光。',
   seriesTable: '用表格看',
   time: '时间',
