@@ -42,9 +42,10 @@ void read_numbers(MapReader& map, const Option& option, std::span<double> number
   }
   for (size_t i = 0; i < numbers.size(); ++i) {
     double number = 0;
-    if (!parse_json_number(list->items[i].text, number) || number < option.min ||
+    const YamlNode& item = list->items[i];
+    if (!item.plain || !parse_json_number(item.text, number) || number < option.min ||
         number > option.max) {
-      map.error_at(list->items[i], option.key,
+      map.error_at(item, option.key,
                    "must be a number from " + spell(option.min) + " to " + spell(option.max));
     } else {
       numbers[i] = number;

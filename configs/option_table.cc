@@ -181,6 +181,8 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
       "notice");
   add("prior_impressions", &r.prior_impressions, 1e-6, 1e9, "impressions",
       "strength of that prior");
+  add("prior_order", &r.prior_order, 0, 1, "", "P(order | click) before anyone clicked");
+  add("prior_clicks", &r.prior_clicks, 1e-6, 1e9, "clicks", "strength of that prior");
   add("similarity_slope", &r.similarity_slope, 0, 10, "",
       "log-odds of a click per unit of cosine with the viewer");
   add("category_slope", &r.category_slope, 0, 10, "", "log-odds for a category of the viewer's");
@@ -233,6 +235,7 @@ void add_prices(EngineOptions& o, std::vector<Option>& table) {
       "where a price starts, as a share of missed_value_fen");
   add("price_step", &o.price_law.step_share, 0, 1, "",
       "how fast a price moves, as a share of missed_value_fen");
+  add("floor_share", &o.price_law.floor_share, 0, 1, "", "and at least this share of the goal");
   add("floor_units", &o.price_law.floor_units, 1e-6, 1e6, "units",
       "targets of a step below this count as this");
   add("credit_share", &o.price_law.credit_share, 0, 1, "", "how far below zero a price may fall");

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "configs/reader.h"
-#include "features/counties.h"
 #include "features/digest.h"
+#include "ranking/attributes.h"
 
 namespace shanhuo {
 namespace {
@@ -19,14 +19,8 @@ Condition read_condition(MapReader& map, std::string_view key, bool item_attribu
   if (node == nullptr) return {};
   ConditionOptions options;
   if (item_attributes) {
-    const std::vector<std::string_view>& names = item_attribute_names();
-    options.attribute_known = [&names](std::string_view path) {
-      return std::find(names.begin(), names.end(), path) != names.end();
-    };
-    for (const std::string_view name : names) {
-      if (!options.attributes_allowed.empty()) options.attributes_allowed += ", ";
-      options.attributes_allowed += name;
-    }
+    options.attribute_known = item_attribute_known;
+    options.attributes_allowed = item_attributes_allowed();
   }
   std::vector<ConditionError> errors;
   Result<Condition> condition = Condition::compile(to_value(*node), options, &errors);
@@ -69,10 +63,12 @@ void read_schedule(MapReader& parent, Program& program) {
   if (node == nullptr) return;
   MapReader map(*node, "schedule", parent.file(), parent.errors());
   map.require({"start", "end"});
+  const size_t errors_before = parent.errors().size();
   map.time("start", program.start);
   map.time("end", program.end);
+  const bool both = map.has("start") && map.has("end") && parent.errors().size() == errors_before;
   map.finish();
-  if (map.has("start") && map.has("end") && program.end <= program.start) {
+  if (both && program.end <= program.start) {
     map.error("end", "must come after start");
   }
 }
@@ -91,11 +87,13 @@ Goal read_goal(const YamlNode& node, const std::string& path, MapReader& parent)
   goal.per = static_cast<GoalPeriod>(per);
   goal.share_of = static_cast<Surface>(share_of);
   const double units_max = share_of == 0 ? kUnitsMax : 1.0;
+  const size_t errors_before = parent.errors().size();
   map.number("at_least", goal.at_least, 0, units_max);
   map.number("at_most", goal.at_most, 0, units_max);
+  const bool both = map.has("at_most") && parent.errors().size() == errors_before;
   map.number("missed_value_fen", goal.missed_value_fen, 0, 1e9);
   map.finish();
-  if (map.has("at_most") && goal.at_most < goal.at_least) {
+  if (both && goal.at_most < goal.at_least) {
     map.error("at_most", "is below at_least; a cap is at least the goal");
   }
   return goal;
@@ -176,11 +174,14 @@ void read_circles(MapReader& map, Area& area) {
   const YamlNode* list = map.list("radius_km");
   if (list == nullptr) return;
   if (list->items.empty()) map.error("radius_km", "is empty, at least one [minutes, kilometres]");
+  const auto is_number = [](const YamlNode& node, double& number) {
+    return node.plain && parse_json_number(node.text, number);
+  };
   for (const YamlNode& pair : list->items) {
     double minutes = 0, km = 0;
     if (pair.kind != YamlNode::Kind::kSequence || pair.items.size() != 2 ||
-        !parse_json_number(pair.items[0].text, minutes) ||
-        !parse_json_number(pair.items[1].text, km) || minutes < 0 || km <= 0 || km > 20'100) {
+        !is_number(pair.items[0], minutes) || !is_number(pair.items[1], km) || minutes < 0 ||
+        km <= 0 || km > 20'100) {
       map.error_at(pair, "radius_km", "must be [minutes since start, kilometres up to 20100]");
     } else if (!area.radius_km.empty() && minutes <= area.radius_km.back().first) {
       map.error_at(pair, "radius_km", "minutes must ascend");
@@ -233,31 +234,6 @@ void check_whole(MapReader& map, const Program& program) {
 
 }  // namespace
 
-const std::vector<std::string_view>& item_attribute_names() {
-  static const std::vector<std::string_view> names = {"item_id",
-                                                      "kind",
-                                                      "title",
-                                                      "creator_id",
-                                                      "creator_groups",
-                                                      "county",
-                                                      "category",
-                                                      "tags",
-                                                      "price_fen",
-                                                      "stock",
-                                                      "place.lat",
-                                                      "place.lon",
-                                                      "available",
-                                                      "in_832",
-                                                      "published_at_ms",
-                                                      "duration_ms",
-                                                      "trained_at_ms",
-                                                      "benefit.households",
-                                                      "benefit.income_fen_per_order",
-                                                      "donation.cause",
-                                                      "donation.permille"};
-  return names;
-}
-
 std::optional<Program> read_program(std::string_view text, const std::string& file,
                                     ConfigErrors& errors) {
   const size_t errors_before = errors.size();
@@ -295,20 +271,32 @@ std::string with_enabled(std::string_view text, bool enabled) {
   YamlNode root;
   CHECK(parse_yaml(text, "", root, errors));
   const auto offset_of = [&](int line, int column) {
-    size_t at = 0;
+    size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
     for (int i = 1; i < line; ++i) at = text.find('\n', at) + 1;
-    return at + static_cast<size_t>(column) - 1;
+    const auto inside = [&](size_t i) { return (static_cast<uint8_t>(text[i]) & 0xC0U) == 0x80U; };
+    for (int i = 1; i < column; ++i) {
+      for (++at; at < text.size() && inside(at); ++at) {
+      }
+    }
+    return at;
   };
   std::string out(text);
   const std::string word = enabled ? "true" : "false";
   if (const YamlNode* node = root.find("enabled")) {
-    // Columns count code points; `enabled: ` before the value is ASCII, so they are bytes here.
     out.replace(offset_of(node->line, node->column), node->text.size(), word);
     return out;
   }
-  const size_t line_end = out.find('\n', offset_of(root.find("id")->line, 1));
-  const size_t at = line_end == std::string::npos ? out.size() : line_end;
-  out.insert(at, "\nenabled: " + word);
+  const size_t start = offset_of(root.line, root.column);
+  if (out[start] == '{') {  // the whole file is one {...}
+    out.insert(start + 1, "enabled: " + word + ", ");
+    return out;
+  }
+  // In front of the key after `id`, or of `id` when that is the last one: a line of its own.
+  auto next = std::find_if(root.members.begin(), root.members.end(),
+                           [](const YamlNode::Member& member) { return member.key == "id"; });
+  if (next + 1 != root.members.end()) ++next;
+  const std::string indent(static_cast<size_t>(root.column) - 1, ' ');
+  out.insert(offset_of(next->line, 1), indent + "enabled: " + word + "\n");
   return out;
 }
 

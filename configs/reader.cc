@@ -103,9 +103,13 @@ void MapReader::integer(std::string_view key, int64_t& target, int64_t min, int6
   int64_t value = 0;
   const std::string& text = node->text;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (!node->plain || !parse_json_number(text, ignored) || status != std::errc() ||
-      end != text.data() + text.size()) {
+  const bool digits_only = node->plain && parse_json_number(text, ignored) &&
+                           end == text.data() + text.size();
+  if (!digits_only) {
     error_at(*node, key, text + " must be an integer");
+  } else if (status != std::errc()) {
+    value = text.starts_with('-') ? INT64_MIN : INT64_MAX;
+    error_at(*node, key, out_of_range(text, min, max, value));
   } else if (value < min || value > max) {
     error_at(*node, key, out_of_range(text, min, max, value));
   } else {
@@ -174,7 +178,7 @@ void MapReader::finish() {
 }
 
 std::optional<Millis> parse_rfc3339(std::string_view text) {
-  // 2026-09-20T00:00:00[.123](Z|+08:00)
+  // 2026-09-20T00:00:00[.1 to .123](Z|+08:00)
   const auto digits = [&](size_t at, size_t count) {
     int value = 0;
     for (size_t i = at; i < at + count; ++i) {
@@ -199,9 +203,11 @@ std::optional<Millis> parse_rfc3339(std::string_view text) {
   size_t at = 19;
   int millis = 0;
   if (text[at] == '.') {
-    millis = digits(at + 1, 3);
-    if (millis < 0) return std::nullopt;
-    at += 4;
+    const size_t end = std::min(text.find_first_not_of("0123456789", at + 1), text.size());
+    const size_t count = end - at - 1;
+    if (count < 1 || count > 3) return std::nullopt;
+    millis = digits(at + 1, count) * (count == 1 ? 100 : count == 2 ? 10 : 1);
+    at = end;
   }
   int offset_minutes = 0;
   const std::string_view zone = text.substr(at);

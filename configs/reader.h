@@ -63,8 +63,8 @@ class MapReader {
   std::vector<std::string_view> asked_;
 };
 
-// Milliseconds of an RFC 3339 time with an offset or Z; nullopt when `text` is none (or is no day
-// of the calendar).
+// Milliseconds of an RFC 3339 time with an offset or Z; nullopt when `text` is none, is no day of
+// the calendar, or is finer than a millisecond.
 std::optional<Millis> parse_rfc3339(std::string_view text);
 
 }  // namespace shanhuo

@@ -6,6 +6,7 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <sstream>
@@ -20,12 +21,37 @@ struct Refused {
   std::string message;
 };
 
+// Columns of marks, which count bytes, in code points. Marks come almost in the order of the text,
+// so counting on from the last one keeps a file of one long line linear.
+class Columns {
+ public:
+  explicit Columns(std::string_view text) : text_(text) {}
+
+  int of(const YAML::Mark& mark) {
+    const auto line_start = static_cast<size_t>(mark.pos - mark.column);
+    const size_t end = std::min(text_.size(), static_cast<size_t>(mark.pos));
+    if (line_start != line_start_ || end < at_) {
+      line_start_ = at_ = line_start;
+      column_ = 1;
+    }
+    for (; at_ < end; ++at_) column_ += (static_cast<unsigned char>(text_[at_]) & 0xC0U) != 0x80U;
+    return column_;
+  }
+
+ private:
+  const std::string_view text_;
+  size_t line_start_ = 0, at_ = 0;
+  int column_ = 1;
+};
+
 // Builds the tree. A stack of open containers; a map alternates between its key and its value.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(YamlNode& root) : root_(root) {}
+  TreeBuilder(YamlNode& root, Columns& columns) : root_(root), columns_(columns) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ > 1) throw Refused{mark, "more than one document"};
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_anchor(mark, anchor);
@@ -80,7 +106,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (key == "<<") throw Refused{mark, "merge keys are not allowed"};
     YamlNode& map = *open_.back().node;
     if (map.find(key) != nullptr) throw Refused{mark, "the key " + key + " stands here twice"};
-    map.members.push_back({key, mark.line + 1, mark.column + 1, {}});
+    map.members.push_back({key, mark.line + 1, columns_.of(mark), {}});
     open_.back().value_next = true;
   }
 
@@ -98,7 +124,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
     node->kind = kind;
     node->line = mark.line + 1;
-    node->column = mark.column + 1;
+    node->column = columns_.of(mark);
     return *node;
   }
 
@@ -113,9 +139,20 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   YamlNode& root_;
-  std::vector<Open>
-      open_;  // nodes stay where they are: a parent grows only after its child has closed
+  Columns& columns_;
+  int documents_ = 0;
+  // Nodes stay where they are: a parent grows only after its child has closed.
+  std::vector<Open> open_;
 };
+
+// yaml-cpp takes U+0004 for the end of the file, and other control characters as text.
+size_t find_control_character(std::string_view text) {
+  const auto found = std::find_if(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7F;
+  });
+  return static_cast<size_t>(found - text.begin());
+}
 
 }  // namespace
 
@@ -143,19 +180,26 @@ bool parse_yaml(std::string_view text, const std::string& file, YamlNode& root,
     return fail(0, 0, "larger than " + std::to_string(kYamlBytesMax) + " bytes");
   }
   if (!valid_utf8(text)) return fail(0, 0, "not UTF-8");
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  Columns columns(text);
+  if (const size_t at = find_control_character(text); at < text.size()) {
+    YAML::Mark mark;
+    mark.pos = static_cast<int>(at);
+    mark.column = static_cast<int>(at - (text.rfind('\n', at) + 1));
+    mark.line = static_cast<int>(std::count(text.begin(), text.begin() + mark.pos, '\n'));
+    return fail(mark.line + 1, columns.of(mark), "control characters are not allowed");
+  }
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    TreeBuilder builder(root);
-    if (!parser.HandleNextDocument(builder)) return true;
-    YamlNode second;
-    TreeBuilder beyond(second);
-    if (parser.HandleNextDocument(beyond)) return fail(0, 0, "more than one document");
+    TreeBuilder builder(root, columns);
+    if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
     return true;
   } catch (const Refused& refused) {
-    return fail(refused.mark.line + 1, refused.mark.column + 1, refused.message);
+    return fail(refused.mark.line + 1, columns.of(refused.mark), refused.message);
   } catch (const YAML::Exception& error) {
-    return fail(error.mark.line + 1, error.mark.column + 1, "not YAML: " + error.msg);
+    if (error.mark.is_null()) return fail(0, 0, "not YAML: " + error.msg);
+    return fail(error.mark.line + 1, columns.of(error.mark), "not YAML: " + error.msg);
   } catch (const std::exception& error) {
     return fail(0, 0, std::string("not YAML: ") + error.what());
   }
@@ -165,7 +209,12 @@ bool parse_json_number(std::string_view text, double& number) {
   std::string_view digits = text;
   if (digits.starts_with('-')) digits.remove_prefix(1);
   if (digits.empty() || digits[0] < '0' || digits[0] > '9') return false;
-  if (digits.size() > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') return false;
+  const auto digit_at = [&](size_t i) {
+    return i < digits.size() && digits[i] >= '0' && digits[i] <= '9';
+  };
+  if (digits[0] == '0' && digit_at(1)) return false;
+  const size_t point = digits.find('.');
+  if (point != std::string_view::npos && !digit_at(point + 1)) return false;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc() && end == text.data() + text.size() && std::isfinite(number);
 }

@@ -2,8 +2,9 @@
 // with line and column.
 //
 // Refused, with the place: aliases, anchors, tags, merge keys, duplicate keys, keys that are no
-// plain text, more than one document, more than kYamlBytesMax bytes or kYamlDepthMax levels, text
-// that is not UTF-8. Scalars stay text here; what they mean is decided by the reader that knows the
+// plain text, more than one document, more than kYamlBytesMax bytes or kYamlDepthMax levels,
+// control characters, text that is not UTF-8. Lines and columns count from 1, columns in code
+// points as editors do. Scalars stay text here; what they mean is decided by the reader that knows the
 // key (reader.h), so `010` and `.nan` are never guessed at.
 #pragma once
 
@@ -19,6 +20,8 @@ namespace shanhuo {
 
 inline constexpr size_t kYamlBytesMax = 1 << 20;
 inline constexpr int kYamlDepthMax = 32;
+// May stand at the very start of a file; it is no part of the first line.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // One thing that is wrong in a file. to_string(): "programs/kiwi.yaml:12:5: goals[0].at_least:
 // what, what is allowed".

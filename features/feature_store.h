@@ -44,6 +44,7 @@
 #include "features/program_totals.h"
 #include "features/state_machine.h"
 #include "features/user_state.h"
+#include "features/viewer.h"
 #include "features/viewer_table.h"
 
 namespace shanhuo {
@@ -98,7 +99,7 @@ struct FeatureStoreStats {
          dedup_bytes = 0, interner_bytes = 0;
 };
 
-class FeatureStore final : public StateMachine, public Checkpointed {
+class FeatureStore final : public StateMachine, public Checkpointed, public ItemRatesReader {
  public:
   // All references must outlive the store. `keys` may be replaced at any time.
   FeatureStore(const FeatureStoreOptions& options, Interner& interner,
@@ -114,7 +115,7 @@ class FeatureStore final : public StateMachine, public Checkpointed {
 
   // Readers, from any thread.
   ViewerState viewer(std::string_view user_id) const;
-  ItemRates rates(ItemIndex item) const { return items_.rates(item); }
+  ItemRates rates(ItemIndex item) const override { return items_.rates(item); }
   ItemWindows windows(ItemIndex item) const { return items_.windows(item); }
   ItemWindows windows(std::span<const ItemIndex> items) const { return items_.windows(items); }
   std::vector<ItemIndex> popular(size_t n) const { return items_.popular(n); }

@@ -75,6 +75,10 @@ void HttpApi::post_events(Call& call) {
     return;
   }
   Metrics& metrics = engine_.metrics();
+  for (const auto& [name, count] : decoder->unknown_fields()) {
+    metrics.event_unknown_fields.at(name).add(count);
+  }
+  decoder->clear_unknown_fields();
   metrics.events_rejected.add(batch->rejected.size());
   if (batch->users_and_ends.empty()) {
     call.respond(json_answer(202, batch->answer()));

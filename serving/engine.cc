@@ -187,13 +187,13 @@ Status Engine::start() {
   stream.caller_clock = time_.by_caller();
   pipeline_ = std::make_unique<Pipeline>(parts, stream);
   if (const Status status = pipeline_->start(); !status.ok()) return status;
-  if (const Status status = decisions_->replay([this](const Decision& decision) {
+  const Status replayed = decisions_->replay(
+      [this](const Decision& decision) {
         if (time_.by_caller()) time_.advance(decision.at);
         ranker_->restore(decision);
-      });
-      !status.ok()) {
-    return status;
-  }
+      },
+      [this](std::string_view user_id) { ranker_->forget(user_id); });
+  if (!replayed.ok()) return replayed;
   metrics_.decisions_lost.add(decisions_->lost());
   refresh_world();
   upkeep_thread_ = std::thread([this] { upkeep(); });
@@ -278,7 +278,6 @@ void Engine::upkeep() {
 }
 
 void Engine::build_indexes() {
-  const FeatureRates rates(*features_);
   std::shared_ptr<const World> built;
   Millis built_at{0};
   std::unique_lock lock(stop_mutex_);
@@ -286,7 +285,7 @@ void Engine::build_indexes() {
     lock.unlock();
     const std::shared_ptr<const World> world = world_.get();
     if (world != built || built_at + kPopularPeriod <= clock_.now()) {
-      retriever_.refresh(world, rates);
+      retriever_.refresh(world, *features_);
       built = world;
       built_at = clock_.now();
       index_ready_.store(true);
@@ -324,10 +323,12 @@ void Engine::append_events(const std::vector<AppendRecord>& records, EventLog::D
 }
 
 Status Engine::forget(std::string_view user_id) {
-  const Result<int64_t> offset =
-      append_and_wait(Topic::kInteractions, {{user_id, "", ContentType::kForget}});
+  const std::vector<AppendRecord> record = {{user_id, "", ContentType::kForget}};
+  const Result<int64_t> decided = append_and_wait(Topic::kDecisions, record);
+  if (!decided.ok()) return decided.error();
+  const Result<int64_t> offset = append_and_wait(Topic::kInteractions, record);
   if (!offset.ok()) return offset.error();
-  ranker_->slates().forget(user_id);
+  ranker_->forget(user_id);
   if (!pipeline_->wait_applied(Topic::kInteractions, 0, offset.value(),
                                options_.api.wait_applied_ms)) {
     return Error{ErrorCode::kUnavailable, "accepted; the fold will get to it"};
@@ -391,6 +392,8 @@ void Engine::sync_metrics() {
     metrics_.freshness.observe_many(1e-3 * static_cast<double>(int64_t{1} << i),
                                     now.freshness_ms[i] - synced_.freshness_ms[i]);
   }
+  const uint64_t expired = features_->stats().token_expired;
+  metrics_.token_expired.add(expired - metrics_.token_expired.value());
   metrics_.stream_lag_records.set(static_cast<double>(now.lag_records));
   metrics_.user_loss_ratio.set(prices_.user_loss_ratio());
   synced_ = now;

@@ -208,7 +208,6 @@ std::string Metrics::render() const {
               decisions_lost.value());
   add_gauge(out, "stream_lag_records", "Records on the log that are not yet applied.",
             stream_lag_records.value());
-  add_counters(out, "http_requests_total", "Answers by route and status.", http_requests);
   if (read_programs) add_programs(out, read_programs());
   if (read_shed) add_counter(out, "shed_total", "Requests refused under load.", read_shed());
   if (read_connections) {

@@ -122,7 +122,6 @@ class Metrics {
   Counter decisions_lost;
 
   Gauge stream_lag_records;
-  CounterFamily http_requests{{"route", "status"}, 500};
 
   // Read at each render(); set before serving starts. They must be quick and thread-safe.
   std::function<std::vector<ProgramMetric>()> read_programs;

@@ -87,8 +87,9 @@ class EventDecoder {
   // One event as a JSON value of somebody's document; views point into that document.
   Reason decode_json(json::Value value, Interaction& event);
 
-  // Members that no event has, by name, since construction.
+  // Members that no event has, by name, since construction or the last clear.
   const std::map<std::string, uint64_t, std::less<>>& unknown_fields() const;
+  void clear_unknown_fields();
 
  private:
   struct Rep;

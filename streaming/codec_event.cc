@@ -246,4 +246,6 @@ const std::map<std::string, uint64_t, std::less<>>& EventDecoder::unknown_fields
   return rep_->unknown;
 }
 
+void EventDecoder::clear_unknown_fields() { rep_->unknown.clear(); }
+
 }  // namespace shanhuo

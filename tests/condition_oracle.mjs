@@ -1,6 +1,6 @@
 // The slow, obvious twin of features/condition.h: conditions evaluated by a JavaScript engine,
-// whose own coercions, comparisons and patterns are what the language is defined by. Writes random cases
-// with their verdicts, which tests/features_condition_test.cc replays:
+// whose own coercions, comparisons and patterns are what the language is defined by. Writes
+// random cases with their verdicts, which tests/features_condition_test.cc replays:
 //
 //   node tests/condition_oracle.mjs 1 2000 > tests/data/condition_cases.json      (seed, cases)
 //

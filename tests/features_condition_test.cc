@@ -291,7 +291,8 @@ TEST(Condition, RefusesAttributesNobodyHas) {
 
 TEST(Condition, ListsTheAttributesItReads) {
   const Condition condition = compiled(
-      R"({"b": 1, "$or": [{"place.lat": {"$gt": 1}}, {"b": {"$elemMatch": {"inner": 1}}}], "a": 2})");
+      R"({"b": 1, "a": 2,
+          "$or": [{"place.lat": {"$gt": 1}}, {"b": {"$elemMatch": {"inner": 1}}}]})");
   EXPECT_EQ(condition.attribute_names(), (std::vector<std::string>{"a", "b", "place.lat"}));
 }
 
