@@ -111,6 +111,14 @@ class Dealer {
   uint64_t dealt_ = 0;
 };
 
+// Below 0: nobody knows.
+double share_done(uint64_t bytes, uint64_t bytes_total, uint64_t lines, uint64_t lines_max) {
+  const auto share = [](uint64_t part, uint64_t whole) {
+    return whole == 0 ? -1.0 : static_cast<double>(part) / static_cast<double>(whole);
+  };
+  return std::max(share(bytes, bytes_total), share(lines, lines_max));
+}
+
 void write_summary(const ReplaySummary& summary, JsonWriter& json) {
   json.begin_object();
   json.field("lines", summary.lines);
@@ -187,9 +195,7 @@ Result<ReplaySummary> replay(std::istream& in, uint64_t bytes_total, const Repla
     }
     if (!dealer->deal(line, number)) break;
     ++sent;
-    progress.update(
-        bytes_total == 0 ? -1 : static_cast<double>(bytes) / static_cast<double>(bytes_total),
-        sent);
+    progress.update(share_done(bytes, bytes_total, sent, options.lines_max), sent);
   }
   if (in.bad()) return Error{ErrorCode::kIo, std::string("reading failed: ") + strerror(errno)};
   if (!dealer) return Error{ErrorCode::kInvalid, "there is no line to send"};

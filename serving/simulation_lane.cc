@@ -17,6 +17,8 @@ constexpr int64_t kBehindMaxMs = 5'000;
 // What happens later than this after the end (refunds) is not sent.
 constexpr int64_t kTailMs = 600'000;
 constexpr double kTrafficMax = 2.1;
+// How long a page takes, about. Visits that are under way when real time begins.
+constexpr double kPageSeconds = 45;
 
 std::string request_prefix(const SimulationOptions& options, int64_t begin_ms) {
   return "sim" + std::to_string(options.seed) + "-" + std::to_string(begin_ms / 1000);
@@ -57,6 +59,16 @@ SimulationLane::SimulationLane(const SimulatedWorld& world, const SimulationOpti
       now_ms_(begin_ms),
       arrival_ms_(begin_ms) {
   schedule_arrival();
+  if (!options.caller_clock) begin_amid_visits();
+}
+
+// Otherwise the first minutes of real time would be almost without pages.
+void SimulationLane::begin_amid_visits() {
+  const double under_way = options_.pages_per_s * kPageSeconds / options_.connections;
+  for (int i = 0; i < static_cast<int>(under_way); ++i) {
+    const auto at_ms = static_cast<int64_t>(random_.uniform() * kPageSeconds * 1000);
+    visits_.emplace(begin_ms_ + at_ms, viewers_.begin_visit(random_));
+  }
 }
 
 // Visits are a Poisson process whose rate follows the traffic curve: thinning (Lewis and Shedler

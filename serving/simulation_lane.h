@@ -55,6 +55,7 @@ class SimulationLane {
  private:
   int64_t next_ms() const;
   bool advance_to(int64_t time_ms);
+  void begin_amid_visits();
   void schedule_arrival();
   Status step();
   Status take_page(Visit visit);

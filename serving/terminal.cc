@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -15,9 +16,10 @@
 namespace shanhuo {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;
+std::atomic<bool> g_interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler may set it
 
-void on_signal(int) { g_interrupted = 1; }
+void on_signal(int) { g_interrupted = true; }
 
 std::string format_clock(double seconds) {
   const auto s = static_cast<int64_t>(std::clamp(seconds, 0.0, 359'999.0));
@@ -171,7 +173,7 @@ void catch_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return g_interrupted != 0; }
+bool interrupted() { return g_interrupted; }
 
 bool sleep_unless_interrupted(Millis duration) {
   constexpr int64_t kSliceMs = 50;
