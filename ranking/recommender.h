@@ -66,7 +66,6 @@ Slate organic_slate(const RankRequest& request, std::string_view stage);
 
 // Which one more farm good a live room shows during a window, and where. The same for all viewers.
 struct RoomDecision {
-  int64_t window = 0;        // number of the window: floor(engine time / window length)
   Millis window_end;         // the decision holds until then
   Millis hold_until;         // "three more minutes in the front row"
   ItemIndex item = kNoItem;  // kNoItem: decided that nothing is shown

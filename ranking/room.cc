@@ -32,9 +32,8 @@ Millis shortest_window(const World& world, Millis now) {
   return std::max(shortest, kSecond);
 }
 
-void set_window(Millis now, Millis width, RoomDecision& decision) {
-  decision.window = window_of(now, width);
-  decision.window_end = Millis((decision.window + 1) * width.count());
+Millis end_of_window(Millis now, Millis width) {
+  return Millis((window_of(now, width) + 1) * width.count());
 }
 
 // Indices of the decision's programs in this world that still may be named.
@@ -71,14 +70,14 @@ RoomDecision rank_room(const RankRequest& request, const RankContext& context,
 
   RoomDecision decision;
   if (best.count == 0) {
-    set_window(request.now, shortest_window(context.world, request.now), decision);
+    decision.window_end = end_of_window(request.now, shortest_window(context.world, request.now));
     decision.hold_until = request.now;
     return decision;
   }
   const BoostCandidate& candidate = parts.candidates[best.placed[0].item];
   const EligibleItem& eligible = candidate.eligible;
   const RoomPolicy& policy = *context.world.program(eligible.programs[0]).room;
-  set_window(request.now, std::max(policy.window, kSecond), decision);
+  decision.window_end = end_of_window(request.now, std::max(policy.window, kSecond));
   decision.hold_until = std::min(request.now + policy.hold, decision.window_end);
   decision.item = candidate.item;
   decision.item_id = context.world.item(candidate.item)->item.id.str();

@@ -63,7 +63,8 @@ void DecisionBook::remember(Millis at, int64_t offset) {
     minutes_.pop_front();
 }
 
-Status DecisionBook::replay(const std::function<void(const Decision&)>& each) {
+Status DecisionBook::replay(const std::function<void(const Decision&)>& decided,
+                            const std::function<void(std::string_view user_id)>& forgotten) {
   const int64_t end = log_.end_offset(Topic::kDecisions, 0);
   const int64_t from = std::max(replay_from_, end - options_.replay_records_max);
   uint64_t next_seq = 0;
@@ -77,12 +78,16 @@ Status DecisionBook::replay(const std::function<void(const Decision&)>& each) {
     }
     if (records.empty()) break;
     for (const LogRecord& record : records) {
+      at = record.offset + 1;
+      if (record.content == ContentType::kForget) {
+        forgotten(record.key);
+        continue;
+      }
       const Result<Decision> decision = decode_decision(record.value);
       if (!decision.ok()) return decision.error().within("decisions");
       next_seq = std::max(next_seq, decision.value().seq + 1);
       remember(decision.value().at, record.offset);
-      each(decision.value());
-      at = record.offset + 1;
+      decided(decision.value());
     }
   }
   const uint64_t given_out = counter_->load();

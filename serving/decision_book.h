@@ -37,8 +37,10 @@ class DecisionBook final : public Checkpointed {
 
   void append(Decision decision);
 
-  // Reads the decisions that a restart needs, oldest first. Call once, after restore().
-  Status replay(const std::function<void(const Decision&)>& each);
+  // Reads what a restart needs, oldest first: decisions, and forget records, each of which ends
+  // what was decided for that viewer before it. Call once, after restore().
+  Status replay(const std::function<void(const Decision&)>& decided,
+                const std::function<void(std::string_view user_id)>& forgotten);
   // Decisions that were answered and not durable when the last process ended; known after replay().
   uint64_t lost() const { return lost_; }
 

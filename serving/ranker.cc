@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "base/hash.h"
+#include "serving/rank_proto.h"
 
 namespace shanhuo {
 namespace {
@@ -32,6 +33,34 @@ uint64_t slate_key(const RankRequest& request) {
                       request.request_id);
 }
 
+// Names a room's window where insertions are recorded, each once per viewer and window.
+uint64_t room_window_hash(std::string_view room_id, Millis window_end) {
+  return hash_combine(hash64(room_id), static_cast<uint64_t>(window_end.count()));
+}
+
+DecidedRoom to_record(const RoomDecision& room) {
+  return {room.window_end, room.hold_until,        room.item_id,    room.position,
+          room.programs,   room.value_fen,         room.p_viewable, room.p_click,
+          room.p_order,    room.organic_value_fen, room.loss_fen};
+}
+
+RoomDecision from_record(const DecidedRoom& room, const Interner& interner) {
+  RoomDecision decision;
+  decision.window_end = room.window_end;
+  decision.hold_until = room.hold_until;
+  decision.item = room.item_id.empty() ? kNoItem : interner.find(room.item_id);
+  decision.item_id = room.item_id;
+  decision.position = room.position;
+  decision.programs = room.programs;
+  decision.value_fen = room.value_fen;
+  decision.p_viewable = room.p_viewable;
+  decision.p_click = room.p_click;
+  decision.p_order = room.p_order;
+  decision.organic_value_fen = room.organic_value_fen;
+  decision.loss_fen = room.loss_fen;
+  return decision;
+}
+
 }  // namespace
 
 struct Ranker::Scratch {
@@ -50,16 +79,16 @@ struct Ranker::Page {
   Insertions insertions;
   Slate slate;
   std::vector<std::string> tokens;
-  bool first_in_room = false;  // this call decided for the room
+  std::optional<RoomDecision> room;  // what holds in the room
+  bool first_in_room = false;        // this call decided it
   std::string body;
 
-  RankContext context(const RankerParts& parts, const ItemRatesReader& rates,
-                      const RankRequest& request) const {
+  RankContext context(const RankerParts& parts, const RankRequest& request) const {
     return {viewer,
             insertions,
             *world,
             *prices,
-            rates,
+            parts.features,
             parts.retriever,
             parts.options.ranking,
             scratch.p_click,
@@ -71,7 +100,6 @@ std::string room_key(std::string_view room_id) { return "\x01room:" + std::strin
 
 Ranker::Ranker(const RankerParts& parts)
     : parts_(parts),
-      rates_(parts.features),
       slates_(static_cast<size_t>(parts.options.api.slates_max),
               Millis(parts.options.api.slate_memory_ms)),
       scratch_([] { return std::make_unique<Scratch>(); }) {}
@@ -82,6 +110,7 @@ RankAnswer Ranker::answer(RankCall& call, std::string_view caller, uint64_t body
                           int64_t deadline_ns) {
   RankRequest& request = call.request;
   RankAnswer answer;
+  const std::lock_guard in_turn(turns_[slate_key(request) % turns_.size()]);
   const SlateBook::Found found =
       slates_.find(slate_key(request), hash64(caller), body_hash, request.now, answer.body);
   if (found == SlateBook::Found::kSame) return answer;
@@ -97,10 +126,7 @@ RankAnswer Ranker::answer(RankCall& call, std::string_view caller, uint64_t body
     page.slate = organic_slate(request, "internal");
   }
   mint_tokens(call, page);
-  JsonWriter json(page.body);
-  write_rank_answer(json, request, page.slate, page.tokens, page.world->programs(),
-                    {page.world->catalogue().version, kModelVersion, page.world->programs().version,
-                     page.slate.price_version, kNoExperiments});
+  write_answer(call, page);
   answer.body = page.body;
   record_insertions(request, page);
   count(page);
@@ -119,8 +145,10 @@ void Ranker::decide(RankCall& call, int64_t deadline_ns, Page& page) {
   }
   Scratch& scratch = page.scratch;
   scratch.scores.clear();
-  for (const RankCandidate& candidate : request.candidates)
+  for (RankCandidate& candidate : request.candidates) {
+    candidate.index = parts_.interner.find(candidate.item_id);
     scratch.scores.push_back(candidate.score);
+  }
   scratch.p_click.assign(scratch.scores.size(), 0.0);
   if (call.scored) {
     parts_.calibration.current()->apply(scratch.scores, request.surface, parts_.options.calibration,
@@ -143,8 +171,8 @@ void Ranker::rank_feed(const RankCall& call, Page& page) {
   const RankRequest& request = call.request;
   page.insertions = parts_.features.frequency().recent(request.user_id, request.now);
   for (int tries = 0; tries < kReserveTries; ++tries) {
-    page.slate = rank(request, page.context(parts_, rates_, request), page.scratch.rank);
-    if (reserve(page.slate, page, request.now)) return;
+    page.slate = rank(request, page.context(parts_, request), page.scratch.rank);
+    if (reserve(page, request.surface, request.now)) return;
     page.prices = parts_.prices.table();  // says now which cap was reached
   }
   page.slate = organic_slate(request, "reserve");
@@ -155,21 +183,22 @@ void Ranker::rank_in_room(const RankCall& call, Page& page) {
   std::optional<RoomDecision> decision = rooms_.find(request.room_id, request.now);
   if (!decision) {
     page.insertions = parts_.features.frequency().recent(room_key(request.room_id), request.now);
-    RoomDecision mine =
-        rank_room(request, page.context(parts_, rates_, request), page.scratch.rank);
+    RoomDecision mine = rank_room(request, page.context(parts_, request), page.scratch.rank);
     const ItemIndex item = mine.item;
     decision = rooms_.put(request.room_id, std::move(mine), request.now);
     page.first_in_room = decision->item == item && item != kNoItem;
   }
-  page.slate = room_slate(request, page.context(parts_, rates_, request), *decision);
+  page.room = std::move(decision);
+  page.slate = room_slate(request, page.context(parts_, request), *page.room);
   // Everybody in the room sees the same good, but an exposure past a program's cap is not counted
   // for the program.
-  if (!reserve(page.slate, page, request.now)) {
+  if (!reserve(page, request.surface, request.now)) {
     for (SlateItem& item : page.slate.items) item.programs.clear();
   }
 }
 
-bool Ranker::reserve(const Slate& slate, const Page& page, Millis now) {
+bool Ranker::reserve(const Page& page, Surface surface, Millis now) {
+  const Slate& slate = page.slate;
   std::array<Reservation, kCountMax> reservations;
   size_t count = 0;
   for (const SlateItem& item : slate.items) {
@@ -178,6 +207,8 @@ bool Ranker::reserve(const Slate& slate, const Page& page, Millis now) {
     reservation.programs = hashes_of(item, page.world->programs());
     reservation.p_viewable = item.p_viewable;
     reservation.p_click = item.p_click;
+    reservation.p_order = item.p_order;
+    reservation.surface = surface;
   }
   return parts_.prices.reserve({reservations.data(), count},
                                {slate.organic_value_fen, slate.loss_fen}, slate.missed, now);
@@ -206,14 +237,27 @@ void Ranker::mint_tokens(const RankCall& call, Page& page) {
   }
 }
 
+// In the request's format; what a repeated request gets again.
+void Ranker::write_answer(const RankCall& call, Page& page) {
+  const ProgramSet& programs = page.world->programs();
+  const RankVersions versions = {page.world->catalogue().version, kModelVersion, programs.version,
+                                 page.slate.price_version, kNoExperiments};
+  if (call.format == RankFormat::kProtobuf) {
+    encode_rank_answer(call.request, page.slate, page.tokens, programs, versions, page.body);
+  } else {
+    JsonWriter json(page.body);
+    write_rank_answer(json, call.request, page.slate, page.tokens, programs, versions);
+  }
+}
+
 // Frequency caps count what was put into an answer; in a room once per viewer and window.
 void Ranker::record_insertions(const RankRequest& request, const Page& page) {
-  const bool room = !request.room_id.empty();
   for (const SlateItem& item : page.slate.items) {
     if (item.programs.empty() || item.index == kNoItem) continue;
     Insertion insertion;
     insertion.at = request.now;
-    insertion.request_hash = room ? hash64(request.room_id) : slate_key(request);
+    insertion.request_hash =
+        page.room ? room_window_hash(request.room_id, page.room->window_end) : slate_key(request);
     insertion.item = item.index;
     insertion.programs = hashes_of(item, page.world->programs());
     if (!request.user_id.empty()) parts_.features.frequency().record(request.user_id, insertion);
@@ -242,6 +286,7 @@ void Ranker::record(const RankCall& call, Page& page, std::string_view caller, u
   decision.body_hash = body_hash;
   decision.surface = request.surface;
   decision.room_id = request.room_id;
+  if (page.room) decision.room = to_record(*page.room);
   for (size_t i = 0; i < page.slate.items.size(); ++i) {
     const SlateItem& item = page.slate.items[i];
     if (item.programs.empty()) {
@@ -260,6 +305,8 @@ void Ranker::record(const RankCall& call, Page& page, std::string_view caller, u
     inserted.p_viewable = item.p_viewable;
     inserted.propensity = item.propensity;
     inserted.token = page.tokens[i];
+    inserted.p_click = item.p_click;
+    inserted.p_order = item.p_order;
     decision.inserted.push_back(std::move(inserted));
   }
   decision.versions = {page.world->catalogue().version, std::string(kModelVersion),
@@ -268,6 +315,11 @@ void Ranker::record(const RankCall& call, Page& page, std::string_view caller, u
   slates_.put(slate_key(request), std::move(slate), request.now);
   decision.response = std::move(page.body);
   parts_.decisions.append(std::move(decision));
+}
+
+void Ranker::forget(std::string_view user_id) {
+  slates_.forget(user_id);
+  parts_.features.frequency().forget(user_id);
 }
 
 void Ranker::restore(const Decision& decision) {
@@ -281,23 +333,28 @@ void Ranker::restore(const Decision& decision) {
     slate.organic.emplace_back(hash64(item.item_id), item.score);
   }
   slates_.put(slate_key(request), std::move(slate), decision.at);
+  if (decision.room) {
+    rooms_.put(decision.room_id, from_record(*decision.room, parts_.interner), decision.at);
+  }
   for (const DecidedInsertion& inserted : decision.inserted) {
     Insertion insertion;
     insertion.at = decision.at;
-    insertion.request_hash =
-        decision.room_id.empty() ? slate_key(request) : hash64(decision.room_id);
+    insertion.request_hash = decision.room
+                                 ? room_window_hash(decision.room_id, decision.room->window_end)
+                                 : slate_key(request);
     insertion.item = parts_.interner.find(inserted.item_id);
     std::copy_n(inserted.programs.begin(),
                 std::min<size_t>(inserted.programs.size(), kProgramsPerItemMax),
                 insertion.programs.begin());
     if (!decision.user_id.empty()) parts_.features.frequency().record(decision.user_id, insertion);
+    if (decision.room) parts_.features.frequency().record(room_key(decision.room_id), insertion);
     Reservation reservation;
     reservation.surface = decision.surface;
     reservation.programs = insertion.programs;
     reservation.p_viewable = inserted.p_viewable;
-    // What the caps cannot take any more was delivered already; then there is nothing left to wait
-    // for.
-    static_cast<void>(parts_.prices.reserve({&reservation, 1}, {}, {}, decision.at));
+    reservation.p_click = inserted.p_click;
+    reservation.p_order = inserted.p_order;
+    parts_.prices.replay({&reservation, 1}, decision.at);
   }
 }
 

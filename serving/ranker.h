@@ -6,9 +6,11 @@
 // list goes back with the stage named in `degraded`.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -30,16 +32,6 @@
 
 namespace shanhuo {
 
-// The rates that the fold keeps, as ranking reads them.
-class FeatureRates final : public ItemRatesReader {
- public:
-  explicit FeatureRates(const FeatureStore& features) : features_(features) {}
-  ItemRates rates(ItemIndex index) const override { return features_.rates(index); }
-
- private:
-  const FeatureStore& features_;
-};
-
 // What ranking works with; all of it outlives the Ranker and is thread-safe.
 struct RankerParts {
   const EngineOptions& options;
@@ -57,7 +49,7 @@ struct RankerParts {
 
 struct RankAnswer {
   bool conflict = false;  // the request id was used with another body
-  std::string body;       // JSON
+  std::string body;       // in the call's format
 };
 
 class Ranker {
@@ -71,6 +63,8 @@ class Ranker {
 
   // Takes a durable decision over after a restart: slates, rooms, frequency, reservations.
   void restore(const Decision& decision);
+  // Forgets a viewer's slates and insertions.
+  void forget(std::string_view user_id);
 
   SlateBook& slates() { return slates_; }
 
@@ -81,17 +75,19 @@ class Ranker {
   void decide(RankCall& call, int64_t deadline_ns, Page& page);
   void rank_feed(const RankCall& call, Page& page);
   void rank_in_room(const RankCall& call, Page& page);
-  bool reserve(const Slate& slate, const Page& page, Millis now);
+  bool reserve(const Page& page, Surface surface, Millis now);
   void mint_tokens(const RankCall& call, Page& page);
+  void write_answer(const RankCall& call, Page& page);
   void record(const RankCall& call, Page& page, std::string_view caller, uint64_t body_hash);
   void record_insertions(const RankRequest& request, const Page& page);
   void count(const Page& page);
 
   const RankerParts parts_;
-  const FeatureRates rates_;
   SlateBook slates_;
   RoomBook rooms_;
   ScratchPool<Scratch> scratch_;
+  // Of two copies of a request at once, by its slate key, the second waits for the first's slate.
+  std::array<std::mutex, 1024> turns_;
 };
 
 // The key under which insertions of a room are counted: no user id has a control character.

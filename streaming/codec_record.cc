@@ -16,6 +16,8 @@ void insertions_to_wire(const Decision& decision, wire::DecisionRecord& wire) {
     to.set_p_viewable(from.p_viewable);
     to.set_propensity(from.propensity);
     to.set_token(from.token);
+    to.set_p_click(from.p_click);
+    to.set_p_order(from.p_order);
   }
   for (const DecidedOrganic& from : decision.organic) {
     wire::DecisionRecord::Organic& to = *wire.add_organic();
@@ -33,10 +35,42 @@ void insertions_from_wire(const wire::DecisionRecord& wire, Decision& decision) 
     to.p_viewable = from.p_viewable();
     to.propensity = from.propensity();
     to.token = from.token();
+    to.p_click = from.p_click();
+    to.p_order = from.p_order();
   }
   for (const wire::DecisionRecord::Organic& from : wire.organic()) {
     decision.organic.push_back({from.item_id(), from.score()});
   }
+}
+
+void room_to_wire(const DecidedRoom& from, wire::DecisionRecord::Room& to) {
+  to.set_window_end_ms(from.window_end.count());
+  to.set_hold_until_ms(from.hold_until.count());
+  to.set_item_id(from.item_id);
+  to.set_position(from.position);
+  to.mutable_programs()->Add(from.programs.begin(), from.programs.end());
+  to.set_value_fen(from.value_fen);
+  to.set_p_viewable(from.p_viewable);
+  to.set_p_click(from.p_click);
+  to.set_p_order(from.p_order);
+  to.set_organic_value_fen(from.organic_value_fen);
+  to.set_loss_fen(from.loss_fen);
+}
+
+DecidedRoom room_from_wire(const wire::DecisionRecord::Room& from) {
+  DecidedRoom to;
+  to.window_end = Millis(from.window_end_ms());
+  to.hold_until = Millis(from.hold_until_ms());
+  to.item_id = from.item_id();
+  to.position = from.position();
+  to.programs.assign(from.programs().begin(), from.programs().end());
+  to.value_fen = from.value_fen();
+  to.p_viewable = from.p_viewable();
+  to.p_click = from.p_click();
+  to.p_order = from.p_order();
+  to.organic_value_fen = from.organic_value_fen();
+  to.loss_fen = from.loss_fen();
+  return to;
 }
 
 }  // namespace
@@ -51,6 +85,7 @@ void encode_decision(const Decision& decision, std::string& out) {
   wire.set_body_hash(decision.body_hash);
   wire.set_surface(std::string(surface_name(decision.surface)));
   wire.set_room_id(decision.room_id);
+  if (decision.room) room_to_wire(*decision.room, *wire.mutable_room());
   insertions_to_wire(decision, wire);
   wire.set_catalogue_version(decision.versions.catalogue);
   wire.set_model_version(decision.versions.model);
@@ -75,6 +110,7 @@ Result<Decision> decode_decision(std::string_view bytes) {
   decision.body_hash = wire.body_hash();
   decision.surface = parse_surface(wire.surface()).value_or(Surface::kNone);
   decision.room_id = wire.room_id();
+  if (wire.has_room()) decision.room = room_from_wire(wire.room());
   insertions_from_wire(wire, decision);
   decision.versions.catalogue = wire.catalogue_version();
   decision.versions.model = wire.model_version();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,29 @@ struct DecidedInsertion {
   double p_viewable = 0;           // the expectation reserved
   double propensity = 1;           // probability with which the policy shows it here
   std::string token;               // empty: none
+  double p_click = 0;              // given a view, of click and
+  double p_order = 0;              // order goals
 };
 
 struct DecidedOrganic {
   std::string item_id;
   double score = 0;  // the caller's
+};
+
+// What holds for every viewer of a live room until the window ends (ranking/recommender.h,
+// RoomDecision). It travels with each answer in the room, so that the newest ones suffice.
+struct DecidedRoom {
+  Millis window_end;
+  Millis hold_until;
+  std::string item_id;  // empty: decided that nothing is shown
+  int32_t position = 0;
+  std::vector<uint32_t> programs;  // program_hash() of each
+  double value_fen = 0;
+  double p_viewable = 0;
+  double p_click = 0;
+  double p_order = 0;
+  double organic_value_fen = 0;
+  double loss_fen = 0;
 };
 
 struct DecisionVersions {
@@ -42,7 +61,8 @@ struct Decision {
   std::string request_id;
   uint64_t body_hash = 0;  // of the request, to tell a retry from a conflict
   Surface surface = Surface::kNone;
-  std::string room_id;  // empty: no room
+  std::string room_id;              // empty: no room
+  std::optional<DecidedRoom> room;  // absent: no room, or the line-up went back undecided
   std::vector<DecidedInsertion> inserted;
   std::vector<DecidedOrganic> organic;  // of the page, in order
   DecisionVersions versions;

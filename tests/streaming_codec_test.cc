@@ -225,7 +225,8 @@ TEST(RecordCodec, DecisionsAndDeadLettersRoundTrip) {
   decision.body_hash = ~0ULL;
   decision.surface = Surface::kFestival;
   decision.room_id = "room";
-  decision.inserted = {{"i", 3, {1, 0xFFFFFFFF}, 0.25, 0.5, "tok"}};
+  decision.inserted = {{"i", 3, {1, 0xFFFFFFFF}, 0.25, 0.5, "tok", 0.125, 0.0625}};
+  decision.room = {Millis(900), Millis(300), "i", 3, {1, 2}, 1.5, 0.25, 0.125, 0.0625, 9.5, -0.5};
   decision.organic = {{"o", -1.5}};
   decision.versions = {9, "m", "p", 8, "x"};
   decision.response = "{\"a\":\"\xff\"}";
@@ -237,6 +238,11 @@ TEST(RecordCodec, DecisionsAndDeadLettersRoundTrip) {
   EXPECT_EQ(again, bytes);
   EXPECT_EQ(back.value().inserted[0].programs[1], 0xFFFFFFFFu);
   EXPECT_EQ(back.value().response, decision.response);
+  ASSERT_TRUE(back.value().room.has_value());
+  EXPECT_EQ(back.value().room->window_end, Millis(900));
+  EXPECT_EQ(back.value().room->hold_until, Millis(300));
+  EXPECT_EQ(back.value().room->programs, decision.room->programs);
+  EXPECT_EQ(back.value().room->loss_fen, -0.5);
   EXPECT_EQ(back.value().body_hash, ~0ULL);
   EXPECT_FALSE(decode_decision("\xff").ok());
 
