@@ -1,5 +1,5 @@
-// Formats: order := user_id item_id:text amount asked ts lines:zigzag;  totals := orders ordered
-// refunded:zigzag (packing.h).
+// Formats: order := user_id item_id:text amount asked ts lines:zigzag event:zigzag*;
+// totals := orders ordered refunded:zigzag (packing.h).
 //
 // Tested by tests/features_ledger_test.cc: any order of arrival, refunds above the amount.
 #include "features/ledger.h"
@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "features/packing.h"
 
 namespace shanhuo {
@@ -16,6 +17,14 @@ constexpr size_t kOrderBytes = 200;  // of an entry, its strings' own bytes apar
 
 // Far above what can be spent (kAmountFenMax a time), far below overflow.
 constexpr int64_t kSumMax = 1'000'000'000'000'000'000;
+
+// False when the order has seen this event before.
+bool remember(LedgerOrder& order, const Interaction& event) {
+  const uint64_t hash = hash_combine(hash64(event.user_id), hash64(event.event_id));
+  if (std::find(order.events.begin(), order.events.end(), hash) != order.events.end()) return false;
+  if (order.events.size() < Ledger::kEventsPerOrder) order.events.push_back(hash);
+  return true;
+}
 
 Fen sum(Fen a, Fen b) { return Fen(std::min(kSumMax, a.count() + b.count())); }
 
@@ -49,6 +58,7 @@ Fen Ledger::apply(const Interaction& event, ItemIndex item) {
   }
   dirty_orders_.touch(&entry->second.mark, entry, [&] { save_order(*entry); });
   OrderRow& row = entry->second;
+  if (!remember(row, event)) return Fen(0);
   const Fen refunded_before = row.refunded(), amount_before = row.amount;
   if (is_order) {
     if (row.lines == 0) row.item = item;  // a refund that overtook it may have named another
@@ -100,6 +110,7 @@ void Ledger::save_order(const Orders::value_type& entry) {
   for (const int64_t n : {row.amount.count(), row.asked.count(), row.ts.count(), row.lines}) {
     put_signed(&value, n);
   }
+  for (const uint64_t hash : row.events) put_signed(&value, static_cast<int64_t>(hash));
   writer_->put("lgo" + entry.first, value);
 }
 
@@ -128,9 +139,13 @@ bool Ledger::restore_order(std::string_view id, std::string_view value) {
   std::string_view user_id, item_id;
   int64_t amount = 0, asked = 0, ts = 0;
   OrderRow& row = orders_[std::string(id)];
-  const bool good = take_text(&value, &user_id) && take_text(&value, &item_id) &&
-                    take_signed(&value, &amount) && take_signed(&value, &asked) &&
-                    take_signed(&value, &ts) && take_signed(&value, &row.lines) && value.empty();
+  bool good = take_text(&value, &user_id) && take_text(&value, &item_id) &&
+              take_signed(&value, &amount) && take_signed(&value, &asked) &&
+              take_signed(&value, &ts) && take_signed(&value, &row.lines);
+  for (int64_t hash = 0; good && !value.empty();) {
+    good = take_signed(&value, &hash);
+    row.events.push_back(static_cast<uint64_t>(hash));
+  }
   row.user_id = user_id;
   row.item = interner_.find(item_id);
   row.amount = Fen(amount);

@@ -3,7 +3,8 @@
 // An order is known by its order_id. Several order events with one order_id (lines of a basket) add
 // up. An order's refunds never exceed it: of all refunds asked for, min(asked, ordered) are in
 // effect; so a refund that overtakes its order waits and takes effect with it, and the sums do not
-// depend on the order of arrival. Each call answers the change of income, for the rollups.
+// depend on the order of arrival. Each call answers the change of income, for the rollups. An event
+// counts once, however late it comes again: an order remembers its first kEventsPerOrder events.
 //
 // One writer (the fold); item_totals() from any thread. At most `orders_max` orders are remembered:
 // beyond, an order still counts in its item's totals, but a refund of it has no effect; counted. A
@@ -45,12 +46,15 @@ struct LedgerOrder {
   Fen asked;  // refunds asked for
   Millis ts;  // of its first event
   int64_t lines = 0;
+  std::vector<uint64_t> events;  // hashes of (user_id, event_id) that made it what it is
 
   Fen refunded() const { return asked < amount ? asked : amount; }
 };
 
 class Ledger final : public Checkpointed {
  public:
+  static constexpr size_t kEventsPerOrder = 64;
+
   Ledger(const LedgerOptions& options, Interner& interner)
       : options_(options), interner_(interner) {}
 

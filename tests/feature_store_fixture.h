@@ -138,8 +138,11 @@ struct TestEngine : FoldObserver {
     }
     catalogue.publish();
   }
+  int events_sent = 0;
   DeadReason apply(const Sent& sent) {
+    const std::string id = "e" + std::to_string(++events_sent);
     Interaction event;
+    event.event_id = id;
     event.type = sent.type;
     event.user_id = sent.user;
     event.item_id = sent.item;

@@ -333,6 +333,7 @@ TEST_F(FeatureStoreTest, BytesDependOnTheEventsAlone) {
       engine = std::make_unique<TestEngine>(keys_);
       engine->restore(disk);
       engine->watermark = engine->store.watermark().count();
+      engine->events_sent = i + 1;
     }
     // How the memory of what was viewable is cut into chunks is the one thing that tells
     // checkpoints apart; what it holds is compared by the test above.

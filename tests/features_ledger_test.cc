@@ -22,8 +22,11 @@ class LedgerTest : public testing::Test {
   LedgerTest() {
     for (int i = 0; i < 5; ++i) interner_.intern("i" + std::to_string(i));
   }
-  static int64_t apply(Ledger& ledger, const Entry& entry) {
+  // Each call is an event of its own, unless it is given an id.
+  int64_t apply(Ledger& ledger, const Entry& entry, std::string id = {}) {
+    if (id.empty()) id = "e" + std::to_string(++events_);
     Interaction event;
+    event.event_id = id;
     event.type = entry.refund ? EventType::kRefund : EventType::kOrder;
     event.order_id = entry.order;
     event.user_id = entry.user;
@@ -31,6 +34,7 @@ class LedgerTest : public testing::Test {
     return ledger.apply(event, entry.item).count();
   }
 
+  int events_ = 0;
   Interner interner_;
   Ledger ledger_{{}, interner_};
 };
@@ -41,6 +45,14 @@ TEST_F(LedgerTest, RefundsNeverExceedTheirOrder) {
   EXPECT_EQ(apply(ledger_, {true, "o", "u", 0, 900}), -700);
   EXPECT_EQ(apply(ledger_, {true, "o", "u", 0, 900}), 0);
   EXPECT_EQ(ledger_.item_totals(0), (LedgerTotals{1, Fen(1000), Fen(1000)}));
+}
+
+TEST_F(LedgerTest, AnEventThatComesAgainCountsOnceHoweverLate) {
+  EXPECT_EQ(apply(ledger_, {false, "o", "u", 0, 1000}, "order"), 1000);
+  EXPECT_EQ(apply(ledger_, {true, "o", "u", 0, 300}, "refund"), -300);
+  EXPECT_EQ(apply(ledger_, {false, "o", "u", 0, 1000}, "order"), 0);
+  EXPECT_EQ(apply(ledger_, {true, "o", "u", 0, 300}, "refund"), 0);
+  EXPECT_EQ(ledger_.item_totals(0), (LedgerTotals{1, Fen(1000), Fen(300)}));
 }
 
 TEST_F(LedgerTest, ARefundThatOvertakesItsOrderWaitsForIt) {
