@@ -29,8 +29,8 @@ ARROWS = {
 LIBRARIES = {
     "RocksDB": (r"<rocksdb/", ["streaming/store.cc"]),
     "simdjson": (r"<simdjson", ["streaming/json.cc"]),
-    "protobuf": (r'<google/|"streaming/\w+\.pb\.h"',
-                 ["streaming/codec*.cc", "serving/wire_proto.cc"]),
+    "protobuf": (r'<google/|"(streaming|serving)/\w+\.pb\.h"',
+                 ["streaming/codec*.cc", "serving/rank_proto.cc"]),
     "yaml-cpp": (r"<yaml-cpp/", ["configs/yaml.cc"]),
     "FAISS": (r"<faiss/|<omp\.h>", ["ranking/vector_index.cc"]),
     "Boost": (r"<boost/", ["serving/http_server.cc", "serving/http_client.cc",
@@ -317,6 +317,13 @@ class SourceListTest(Rules):
             if not re.search(wanted, self.listed(f"{folder}/CMakeLists.txt")):
                 places.append(f"{path} is not in {folder}/CMakeLists.txt")
         self.assert_none(places)
+
+    def test_every_python_test_is_listed(self):
+        listed = self.listed("tests/CMakeLists.txt")
+        self.assert_none([
+            f"{path} is not in tests/CMakeLists.txt" for path in files("_test.py", under="tests/")
+            if path != "tests/style_test.py"  # a stage of scripts/test.sh
+            and not re.search(rf"\bshanhuo_python_test\({Path(path).stem}\b", listed)])
 
     def test_every_listed_source_exists(self):
         places = []
