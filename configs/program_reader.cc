@@ -51,7 +51,7 @@ void read_surfaces(MapReader& map, Program& program) {
       program.surfaces[static_cast<size_t>(*surface)] = true;
     } else {
       map.error_at(item, "surfaces",
-                   item.text +
+                   (item.text.empty() ? "this" : item.text) +
                        " is no surface, one of feed, live_room, search, detail, festival, "
                        "open_screen");
     }

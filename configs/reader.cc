@@ -103,8 +103,8 @@ void MapReader::integer(std::string_view key, int64_t& target, int64_t min, int6
   int64_t value = 0;
   const std::string& text = node->text;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool digits_only = node->plain && parse_json_number(text, ignored) &&
-                           end == text.data() + text.size();
+  const bool digits_only =
+      node->plain && parse_json_number(text, ignored) && end == text.data() + text.size();
   if (!digits_only) {
     error_at(*node, key, text + " must be an integer");
   } else if (status != std::errc()) {

@@ -44,10 +44,23 @@ class Columns {
   int column_ = 1;
 };
 
+// yaml-cpp takes a scalar whose quote is missing, and all that follows, when the file ends in a
+// line break. `text` begins with the scalar.
+bool quote_closes(std::string_view text) {
+  if (!text.starts_with('"') && !text.starts_with('\'')) return true;
+  for (size_t i = 1; i < text.size(); ++i) {
+    const bool escaped = text[0] == '"' ? text[i] == '\\' : text.substr(i).starts_with("''");
+    if (!escaped && text[i] == text[0]) return true;
+    i += escaped ? 1 : 0;
+  }
+  return false;
+}
+
 // Builds the tree. A stack of open containers; a map alternates between its key and its value.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(YamlNode& root, Columns& columns) : root_(root), columns_(columns) {}
+  TreeBuilder(YamlNode& root, std::string_view text, Columns& columns)
+      : root_(root), text_(text), columns_(columns) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ > 1) throw Refused{mark, "more than one document"};
@@ -64,6 +77,9 @@ class TreeBuilder final : public YAML::EventHandler {
                 const std::string& text) override {
     refuse_anchor(mark, anchor);
     if (tag != "?" && tag != "!" && !tag.empty()) refuse_tag(mark, tag);
+    if (!quote_closes(text_.substr(static_cast<size_t>(mark.pos)))) {
+      throw Refused{mark, "the quote is never closed"};
+    }
     if (expects_key()) {
       begin_member(mark, text);
       return;
@@ -139,6 +155,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   YamlNode& root_;
+  const std::string_view text_;
   Columns& columns_;
   int documents_ = 0;
   // Nodes stay where they are: a parent grows only after its child has closed.
@@ -192,7 +209,7 @@ bool parse_yaml(std::string_view text, const std::string& file, YamlNode& root,
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    TreeBuilder builder(root, columns);
+    TreeBuilder builder(root, text, columns);
     if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
     return true;
   } catch (const Refused& refused) {
