@@ -34,18 +34,20 @@ class Value {
 
   // Implicit, so that `Value::Array{1, "tea", true, Value()}` reads like what it means. Only a bool
   // makes a boolean: pointers do not convert.
+  // NOLINTBEGIN(google-explicit-constructor)
   Value() = default;  // null
   template <std::same_as<bool> T>
-  Value(T flag) : data_(flag) {}  // NOLINT(google-explicit-constructor)
+  Value(T flag) : data_(flag) {}
   template <typename T>
   requires(std::integral<T> && !std::same_as<T, bool>) Value(T number)
-      : data_(static_cast<double>(number)) {}                 // NOLINT(google-explicit-constructor)
-  Value(double number) : data_(number) {}                     // NOLINT(google-explicit-constructor)
-  Value(const char* text) : data_(std::string(text)) {}       // NOLINT(google-explicit-constructor)
-  Value(std::string_view text) : data_(std::string(text)) {}  // NOLINT(google-explicit-constructor)
-  Value(std::string text) : data_(std::move(text)) {}         // NOLINT(google-explicit-constructor)
-  Value(Array elements) : data_(std::move(elements)) {}       // NOLINT(google-explicit-constructor)
-  Value(Object members) : data_(std::move(members)) {}        // NOLINT(google-explicit-constructor)
+      : data_(static_cast<double>(number)) {}
+  Value(double number) : data_(number) {}
+  Value(const char* text) : data_(std::string(text)) {}
+  Value(std::string_view text) : data_(std::string(text)) {}
+  Value(std::string text) : data_(std::move(text)) {}
+  Value(Array elements) : data_(std::move(elements)) {}
+  Value(Object members) : data_(std::move(members)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   AttributeKind kind() const { return static_cast<AttributeKind>(data_.index()); }
   bool is_null() const { return kind() == AttributeKind::kNull; }

@@ -208,7 +208,12 @@ Status EventDecoder::Rep::protobuf_body(std::string_view body, const Each& each)
   return {};
 }
 
-EventDecoder::EventDecoder(const Options& options) : rep_(std::make_unique<Rep>(options)) {}
+EventDecoder::EventDecoder(const Options& options) : rep_(std::make_unique<Rep>(options)) {
+  // What is wrong with a client's bytes is the client's to hear, not our log's: a line a field of
+  // bad UTF-8 would let anybody fill the disk.
+  static const auto quiet = google::protobuf::SetLogHandler(nullptr);
+  static_cast<void>(quiet);
+}
 EventDecoder::~EventDecoder() = default;
 EventDecoder::EventDecoder(EventDecoder&&) noexcept = default;
 EventDecoder& EventDecoder::operator=(EventDecoder&&) noexcept = default;
