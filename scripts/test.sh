@@ -8,7 +8,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-STAGES=(style format tidy tests asan tsan fuzz bench web)
+STAGES=(style format tidy tests asan tsan fuzz bench web demo)
 CODE=(base features models ranking streaming configs serving tests bench)
 LOGS=build/test-logs
 JOBS=${JOBS:-$(nproc)}
@@ -104,15 +104,40 @@ run_fuzz() {
 
 run_bench() { run_ctest release -L '^bench$'; }
 
-run_web() { node tests/web/creator_page_test.mjs 2>&1; }
+# The page in every state against an engine of the test's own, then against the real one.
+run_web() {
+  local work status=0
+  node tests/web/creator_page_test.mjs 2>&1 || status=1
+  work=$(mktemp -d)
+  (
+    set -e
+    shanhuo=build/release/shanhuo
+    source scripts/lib.sh
+    start_engine "$work/log" --config configs/demo/engine.yaml --set clock=wall \
+      --data-dir "$work/data" --listen 127.0.0.1:0
+    trap 'stop_children "$engine_pid"' EXIT
+    SHANHUO_URL=$engine_url node tests/web/creator_page_test.mjs 2>&1
+  ) || status=1
+  rm -rf "$work"
+  return $status
+}
+
+run_demo() {
+  if scripts/demo.sh 2>&1; then
+    echo "1 passed, 0 failed"
+  else
+    echo "0 passed, 1 failed"
+    return 1
+  fi
+}
 
 # ---- Running and counting ----
 
-# tally LOG: "passed failed" of a stage, from what ctest, the stage itself or unittest said. Only
-# the last such line counts: the output of a failed test may have others in it.
+# tally LOG: "passed failed" of a stage, from what ctest, the stage itself or unittest said. Of
+# ctest and unittest only the last such line counts: the output of a failed test may have others.
 tally() {
   awk '/tests passed, [0-9]+ tests? failed out of [0-9]+$/ { ctest = ($NF - $4) " " $4 }
-       /^[0-9]+ passed, [0-9]+ failed$/ { plain = $1 " " $3 }
+       /^[0-9]+ passed, [0-9]+ failed$/ { good += $1; wrong += $3; plain = good " " wrong }
        /^Ran [0-9]+ tests? in / { ran = $2; bad = 0; unit = 1 }
        /^FAILED \(/ {
          while (match($0, /(failures|errors)=[0-9]+/)) {
