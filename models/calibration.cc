@@ -8,6 +8,8 @@
 namespace shanhuo {
 namespace {
 
+constexpr double kScoreBound = 0x1p33;
+
 struct Block {
   double score_sum, impressions, clicks;
   double rate() const { return clicks / impressions; }
@@ -83,7 +85,8 @@ int CalibrationLearner::bin_of(double score) {
 void CalibrationLearner::impression(Surface surface, double score) {
   const std::lock_guard lock(mutex_);
   Bin& bin = bins_[static_cast<size_t>(surface)][static_cast<size_t>(bin_of(score))];
-  bin.score_sum += score;
+  // The outermost bins reach up to any double; their sums must not reach infinity.
+  bin.score_sum += std::clamp(score, -kScoreBound, kScoreBound);
   bin.impressions += 1;
   dirty_ = true;
 }

@@ -116,6 +116,9 @@ class TopK {
   float threshold_ = -INFINITY;
 };
 
+// Fewer rows make too few for k-means to learn lists from, and are scanned in 20 us.
+constexpr int64_t kIvfRowsMin = 1'024;
+
 // What a viewer's vector looks like: a mixture of a few items.
 Vector sample_query(const std::vector<float>& rows, size_t n, uint64_t& state) {
   Vector query{};
@@ -155,7 +158,7 @@ std::shared_ptr<const VectorIndex> VectorIndex::build(std::vector<ItemIndex> ids
                                                       std::vector<float> rows,
                                                       const VectorIndexOptions& options) {
   std::shared_ptr<VectorIndex> index(new VectorIndex(std::move(ids), std::move(rows)));
-  if (static_cast<int64_t>(index->size()) >= options.exact_below) {
+  if (static_cast<int64_t>(index->size()) >= std::max(options.exact_below, kIvfRowsMin)) {
     index->build_ivf(options);
     index->choose_probes(options);
   }
@@ -171,6 +174,7 @@ void VectorIndex::build_ivf(const VectorIndexOptions& options) {
   ivf_ = std::make_unique<Ivf>(lists);
   ivf_->index.cp.seed = static_cast<int>(options.seed);
   ivf_->index.cp.niter = 10;
+  ivf_->index.cp.min_points_per_centroid = 1;  // quiet: choose_probes() sees what it found
   ivf_->index.cp.max_points_per_centroid = 64;
   ivf_->index.train(n, rows_.data());
   ivf_->index.add(n, rows_.data());

@@ -20,7 +20,7 @@
 namespace shanhuo {
 
 struct VectorIndexOptions {
-  int64_t exact_below = 8'000;   // rows; a scan costs about 20 ns a row
+  int64_t exact_below = 8'000;   // rows, at least 1'024 count; a scan costs about 20 ns a row
   double recall_target = 0.995;  // higher probes more lists
   int recall_k = 100;
   int recall_queries = 64;  // each is one exact scan while building
