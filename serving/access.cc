@@ -235,7 +235,7 @@ bool may(Role role, RouteClass route) {
       /* kFeed     */ kOpen | bit(RouteClass::kFeed),
       /* kIngest   */ kOpen | bit(RouteClass::kIngest),
       /* kCreator  */ kOpen | bit(RouteClass::kExposure),
-      /* kOperator */ kOpen | bit(RouteClass::kOperate) | bit(RouteClass::kExposure),
+      /* kOperator */ kOpen | bit(RouteClass::kOperate),
       /* kAdmin    */ kEverything,
   };
   return (kRows[static_cast<size_t>(role)] & bit(route)) != 0;

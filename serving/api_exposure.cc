@@ -8,7 +8,6 @@
 namespace shanhuo {
 namespace {
 
-constexpr Millis kRangeMax{400 * 86'400'000LL};
 constexpr std::string_view kColumns =
     "served,viewable,unique_viewers,clicks,plays,watch_ms,likes,orders,amount_fen,"
     "boosted_viewable,boosted_orders";
@@ -195,8 +194,6 @@ ExposureQuery read_query(const HttpRequest& request, Millis now, std::vector<Fie
   query.from = Millis(std::max<int64_t>(0, query.to.count() - kDay.count()));
   read_time(request, "from", query.from, errors);
   if (query.from > query.to) errors.push_back({"?from", "is after to"});
-  if (query.to - query.from > kRangeMax)
-    errors.push_back({"?from", "a range has at most 400 days"});
   const auto step = parse_exposure_step(request.param("step").value_or("hour"));
   if (!step) errors.push_back({"?step", "must be hour or day"});
   query.step = step.value_or(ExposureStep::kHour);

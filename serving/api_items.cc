@@ -5,6 +5,8 @@
 namespace shanhuo {
 namespace {
 
+constexpr std::string_view kNeverChange = "kind, creator_id and county of an item never change";
+
 std::string accepted(size_t count) {
   std::string out;
   JsonWriter json(out);
@@ -91,7 +93,7 @@ void HttpApi::put_items(Call& call) {
   const std::lock_guard lock(catalogue_mutex_);
   const auto refused = conflicts(items.value(), *engine_.catalogue(), engine_.interner());
   if (!refused.empty()) {
-    call.respond(problem(409, "", "kind, creator_id and county of an item never change", refused));
+    call.respond(problem(409, "", kNeverChange, refused));
     return;
   }
   const std::string done = accepted(items.value().size());
@@ -140,7 +142,15 @@ void HttpApi::patch_item(Call& call) {
   json::FieldErrors errors;
   Result<Item> patched = shanhuo::patch_item(item->item, *body, errors);
   if (!patched.ok()) {
-    call.respond(errors.empty() ? problem(patched.error()) : unprocessable(errors));
+    if (patched.error().code == ErrorCode::kConflict) {
+      std::vector<FieldError> fields;
+      for (const json::FieldError& error : errors.list()) {
+        fields.push_back({error.pointer, error.detail});
+      }
+      call.respond(problem(409, "", kNeverChange, fields));
+    } else {
+      call.respond(errors.empty() ? problem(patched.error()) : unprocessable(errors));
+    }
     return;
   }
   std::string done;

@@ -5,8 +5,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <future>
+#include <limits>
 
 #include "models/text_encoder.h"
+#include "serving/observers.h"
 #include "streaming/codec.h"
 
 namespace shanhuo {
@@ -35,60 +37,6 @@ std::string join(const ConfigErrors& errors) {
 }
 
 }  // namespace
-
-// Deliveries reach the prices in log order, inside the fold.
-class Engine::PriceObserver final : public FoldObserver {
- public:
-  explicit PriceObserver(PriceController& prices) : prices_(prices) {}
-
-  void observe(const Counted& counted) override {
-    if (counted.token == nullptr) return;
-    const Interaction& event = counted.event;
-    for (size_t i = 0; i < counted.token->programs.size(); ++i) {
-      const uint32_t program = counted.token->programs[i];
-      if (program == 0) break;
-      const Millis issued = counted.token->issued_at;
-      if (counted.program_viewable[i]) {
-        prices_.observe(program, GoalUnit::kViewable, event.ts, issued);
-      }
-      if (event.type == EventType::kClick)
-        prices_.observe(program, GoalUnit::kClick, event.ts, issued);
-      if (event.type == EventType::kOrder)
-        prices_.observe(program, GoalUnit::kOrder, event.ts, issued);
-    }
-  }
-
- private:
-  PriceController& prices_;
-};
-
-// Organic impressions and clicks label the scores that their requests carried.
-class Engine::LabelObserver final : public FoldObserver {
- public:
-  LabelObserver(SlateBook& slates, CalibrationLearner& learner)
-      : slates_(slates), learner_(learner) {}
-
-  void observe(const Counted& counted) override {
-    const Interaction& event = counted.event;
-    const bool click = event.type == EventType::kClick;
-    if ((!click && event.type != EventType::kImpression) || event.request_id.empty() ||
-        counted.token != nullptr) {
-      return;
-    }
-    const auto scored =
-        slates_.score(request_hash(event.user_id, event.request_id), hash64(event.item_id));
-    if (!scored) return;
-    if (click) {
-      learner_.click(scored->first, scored->second);
-    } else {
-      learner_.impression(scored->first, scored->second);
-    }
-  }
-
- private:
-  SlateBook& slates_;
-  CalibrationLearner& learner_;
-};
 
 // Stands last among the restored parts: prices take over the programs once the delivered totals are
 // there, and before the fold goes on, so that no delivery is missed or counted twice.
@@ -187,6 +135,7 @@ Status Engine::start() {
   stream.caller_clock = time_.by_caller();
   pipeline_ = std::make_unique<Pipeline>(parts, stream);
   if (const Status status = pipeline_->start(); !status.ok()) return status;
+  fold_tail();
   const Status replayed = decisions_->replay(
       [this](const Decision& decision) {
         if (time_.by_caller()) time_.advance(decision.at);
@@ -199,6 +148,15 @@ Status Engine::start() {
   upkeep_thread_ = std::thread([this] { upkeep(); });
   index_thread_ = std::thread([this] { build_indexes(); });
   return {};
+}
+
+// What is in the log already is visible before the first answer, and the items that decisions name
+// are known before these are read. A fold that stops amid it ends the wait; ready() says why.
+void Engine::fold_tail() {
+  for (const Topic topic : {Topic::kItems, Topic::kInteractions}) {
+    const int64_t end = log_->end_offset(topic, 0);
+    if (end > 0) pipeline_->wait_applied(topic, 0, end - 1, std::numeric_limits<int>::max());
+  }
 }
 
 void Engine::stop() {

@@ -78,13 +78,12 @@ class Engine {
   const DecisionBook& decisions() const { return *decisions_; }
 
  private:
-  class PriceObserver;
-  class LabelObserver;
   class SeedPrices;
 
   Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock);
   Status open_parts();
   Status start();
+  void fold_tail();
   // Offset of the first record, once all are durable.
   Result<int64_t> append_and_wait(Topic topic, const std::vector<AppendRecord>& records);
   void take_over_programs();

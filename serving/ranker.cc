@@ -346,8 +346,10 @@ void Ranker::restore(const Decision& decision) {
     std::copy_n(inserted.programs.begin(),
                 std::min<size_t>(inserted.programs.size(), kProgramsPerItemMax),
                 insertion.programs.begin());
-    if (!decision.user_id.empty()) parts_.features.frequency().record(decision.user_id, insertion);
-    if (decision.room) parts_.features.frequency().record(room_key(decision.room_id), insertion);
+    FrequencyLedger& frequency = parts_.features.frequency();
+    const bool known = insertion.item != kNoItem;  // otherwise its records have left the log
+    if (known && !decision.user_id.empty()) frequency.record(decision.user_id, insertion);
+    if (known && decision.room) frequency.record(room_key(decision.room_id), insertion);
     Reservation reservation;
     reservation.surface = decision.surface;
     reservation.programs = insertion.programs;

@@ -124,7 +124,7 @@ Result<std::vector<Item>> decode_items_protobuf(std::string_view body, size_t it
 Result<std::vector<Creator>> decode_creators(json::Value body, size_t creators_max,
                                              json::FieldErrors& errors);
 // JSON merge patch (RFC 7396): null removes, objects merge, everything else replaces. kConflict
-// when it would change item_id, kind, creator_id or county.
+// when it would change item_id, kind, creator_id or county; `errors` names them.
 Result<Item> patch_item(const Item& item, json::Value patch, json::FieldErrors& errors);
 void write_item_json(JsonWriter& json, const Item& item);
 void write_creator_json(JsonWriter& json, const Creator& creator);

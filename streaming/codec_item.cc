@@ -287,15 +287,15 @@ void write_merged(JsonWriter& out, json::Value target, json::Value patch) {
   out.end_object();
 }
 
-Status check_unchanged(const Item& before, const Item& after) {
-  const auto changed = [](std::string_view field) {
-    return Error{ErrorCode::kConflict, std::string(field) + " of an item never changes"};
+void check_unchanged(const Item& before, const Item& after, const Pointer& at,
+                     FieldErrors& errors) {
+  const auto keep = [&](size_t field, bool same) {
+    if (!same) errors.add(Pointer(at, kItemNames[field]), "never changes");
   };
-  if (after.id != before.id) return changed("item_id");
-  if (after.kind != before.kind) return changed("kind");
-  if (after.creator_id != before.creator_id) return changed("creator_id");
-  if (after.county != before.county) return changed("county");
-  return {};
+  keep(kItemId, after.id == before.id);
+  keep(kKind, after.kind == before.kind);
+  keep(kCreatorId, after.creator_id == before.creator_id);
+  keep(kCounty, after.county == before.county);
 }
 
 }  // namespace
@@ -315,8 +315,6 @@ Result<Item> patch_item(const Item& item, json::Value patch, FieldErrors& errors
     errors.add(at, "must be an object");
     return errors.as_error();
   }
-  std::vector<json::Value> given(kItemFields);
-  if (!json::read_fields(patch, kItemNames, given, at, errors)) return errors.as_error();
   std::string before, merged;
   JsonWriter writer(before);
   write_item_json(writer, item);
@@ -328,9 +326,12 @@ Result<Item> patch_item(const Item& item, json::Value patch, FieldErrors& errors
   const Result<json::Value> value = merged_document.parse(merged);
   if (!value.ok()) return value.error();
   Item after = read_item(value.value(), at, errors);
+  // An unknown field that is null left nothing in what was merged.
+  std::vector<json::Value> given(kItemFields);
+  if (errors.empty()) json::read_fields(patch, kItemNames, given, at, errors);
   if (!errors.empty()) return errors.as_error();
-  const Status unchanged = check_unchanged(item, after);
-  if (!unchanged.ok()) return unchanged.error();
+  check_unchanged(item, after, at, errors);
+  if (!errors.empty()) return Error{ErrorCode::kConflict, errors.as_error().message};
   return after;
 }
 

@@ -25,7 +25,7 @@ BYTES_MAX = 60_000  # compiled in as one text literal
 # Which roles may use a class of routes (contract 2.10; tests/serving_access_test.cc holds the code
 # to the same table).
 ROLES = {"kOpen": [], "kFeed": ["feed", "admin"], "kIngest": ["ingest", "admin"],
-         "kExposure": ["creator", "operator", "admin"], "kOperate": ["operator", "admin"],
+         "kExposure": ["creator", "admin"], "kOperate": ["operator", "admin"],
          "kAdmin": ["admin"]}
 
 

@@ -79,7 +79,7 @@ TEST(Access, GivesEachRoleItsClassesAndNoOther) {
       {Role::kFeed, {C::kOpen, C::kFeed}},
       {Role::kIngest, {C::kOpen, C::kIngest}},
       {Role::kCreator, {C::kOpen, C::kExposure}},
-      {Role::kOperator, {C::kOpen, C::kOperate, C::kExposure}},
+      {Role::kOperator, {C::kOpen, C::kOperate}},
       {Role::kAdmin, {C::kOpen, C::kFeed, C::kIngest, C::kExposure, C::kOperate, C::kAdmin}}};
   for (const Row& row : rows) {
     for (const C c : {C::kOpen, C::kFeed, C::kIngest, C::kExposure, C::kOperate, C::kAdmin}) {

@@ -1,0 +1,39 @@
+#include "serving/observers.h"
+
+#include "base/hash.h"
+
+namespace shanhuo {
+
+void PriceObserver::observe(const Counted& counted) {
+  if (counted.token == nullptr) return;
+  const Interaction& event = counted.event;
+  for (size_t i = 0; i < counted.token->programs.size(); ++i) {
+    const uint32_t program = counted.token->programs[i];
+    if (program == 0) break;
+    const auto deliver = [&](GoalUnit unit) {
+      prices_.observe(program, unit, event.ts, counted.token->issued_at);
+    };
+    if (counted.program_viewable[i]) deliver(GoalUnit::kViewable);
+    if (event.type == EventType::kClick) deliver(GoalUnit::kClick);
+    if (event.type == EventType::kOrder) deliver(GoalUnit::kOrder);
+  }
+}
+
+void LabelObserver::observe(const Counted& counted) {
+  const Interaction& event = counted.event;
+  const bool click = event.type == EventType::kClick;
+  if ((!click && event.type != EventType::kImpression) || event.request_id.empty() ||
+      counted.token != nullptr) {
+    return;
+  }
+  const auto scored =
+      slates_.score(request_hash(event.user_id, event.request_id), hash64(event.item_id));
+  if (!scored) return;
+  if (click) {
+    learner_.click(scored->first, scored->second);
+  } else {
+    learner_.impression(scored->first, scored->second);
+  }
+}
+
+}  // namespace shanhuo

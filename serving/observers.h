@@ -1,0 +1,35 @@
+// What hears of every event that the fold has counted, besides the feature store's own state: the
+// prices of the programs, and the calibration of the callers' scores. Called on the fold's thread,
+// in log order; what they write to is thread-safe and outlives them.
+#pragma once
+
+#include "features/feature_store.h"
+#include "models/calibration.h"
+#include "ranking/price_controller.h"
+#include "serving/slate_book.h"
+
+namespace shanhuo {
+
+// Deliveries reach the prices.
+class PriceObserver final : public FoldObserver {
+ public:
+  explicit PriceObserver(PriceController& prices) : prices_(prices) {}
+  void observe(const Counted& counted) override;
+
+ private:
+  PriceController& prices_;
+};
+
+// Organic impressions and clicks label the scores that their requests carried.
+class LabelObserver final : public FoldObserver {
+ public:
+  LabelObserver(SlateBook& slates, CalibrationLearner& learner)
+      : slates_(slates), learner_(learner) {}
+  void observe(const Counted& counted) override;
+
+ private:
+  SlateBook& slates_;
+  CalibrationLearner& learner_;
+};
+
+}  // namespace shanhuo

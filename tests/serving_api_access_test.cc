@@ -1,0 +1,216 @@
+// Every route of the API by every role, against the table of contract 2.10 as it stands here.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <map>
+#include <set>
+
+#include "base/clock.h"
+#include "serving/http_api.h"
+
+namespace shanhuo {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Who may, besides nobody else. Open routes: everybody, with any token or none.
+enum Who { kFeed, kIngest, kCreator, kOperator, kAdmin, kNobody, kStranger };
+constexpr Who kAll[] = {kFeed, kIngest, kCreator, kOperator, kAdmin, kNobody, kStranger};
+constexpr std::string_view kNames[] = {"feed",  "ingest", "creator:farmer", "operator",
+                                       "admin", "nobody", "stranger"};
+
+const std::set<Who> kOpenToAll(std::begin(kAll), std::end(kAll));
+const std::set<Who> kFeeds = {kFeed, kAdmin};
+const std::set<Who> kIngests = {kIngest, kAdmin};
+const std::set<Who> kLooks = {kCreator, kAdmin};
+const std::set<Who> kOperates = {kOperator, kAdmin};
+const std::set<Who> kAdministers = {kAdmin};
+
+const std::map<std::string, std::set<Who>>& table() {
+  static const std::map<std::string, std::set<Who>> rows = {
+      {"POST /v1/rank", kFeeds},
+      {"POST /v1/events", kIngests},
+      {"PUT /v1/items", kIngests},
+      {"GET /v1/items/{id}", kIngests},
+      {"PATCH /v1/items/{id}", kIngests},
+      {"DELETE /v1/items/{id}", kIngests},
+      {"PUT /v1/creators", kIngests},
+      {"GET /v1/creators/{id}", kIngests},
+      {"GET /v1/creators/{id}/exposure", kLooks},
+      {"PUT /v1/blocks/{kind}/{id}", kOperates},
+      {"DELETE /v1/blocks/{kind}/{id}", kOperates},
+      {"GET /v1/programs", kOperates},
+      {"GET /v1/programs/{id}", kOperates},
+      {"PATCH /v1/programs/{id}", kOperates},
+      {"GET /v1/parameters", kOperates},
+      {"GET /v1/stats", kOperates},
+      {"GET /metrics", kOperates},
+      {"GET /v1/users/{id}", kAdministers},
+      {"DELETE /v1/users/{id}", kAdministers},
+      {"POST /v1/backups", kAdministers},
+      {"GET /healthz", kOpenToAll},
+      {"GET /readyz", kOpenToAll},
+      {"GET /version", kOpenToAll},
+      {"GET /openapi.json", kOpenToAll},
+      {"GET /", kOpenToAll},
+      {"GET /creator", kOpenToAll},
+      {"GET /static/*", kOpenToAll},
+      {"GET /favicon.ico", kOpenToAll},
+  };
+  return rows;
+}
+
+class Sink final : public ResponseSink {
+ public:
+  void respond(HttpResponse&& response) override { answer.set_value(std::move(response)); }
+  std::promise<HttpResponse> answer;
+};
+
+std::vector<std::string> segments_of(const std::string& path) {
+  std::vector<std::string> segments;
+  for (size_t at = 1; at < path.size();) {
+    const size_t end = std::min(path.find('/', at), path.size());
+    segments.push_back(path.substr(at, end - at));
+    at = end + 1;
+  }
+  return segments;
+}
+
+class ApiAccess : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(::testing::TempDir()) / ("shanhuo_access_" + std::to_string(::getpid()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_ / "config" / "programs");
+    std::ofstream tokens(folder_ / "tokens");
+    for (const Who who : {kFeed, kIngest, kCreator, kOperator, kAdmin}) {
+      const std::string_view name = kNames[who];
+      const size_t colon = std::min(name.find(':'), name.size());
+      const auto made =
+          make_token(name.substr(0, colon), colon < name.size() ? name.substr(colon + 1) : "", "");
+      ASSERT_TRUE(made.ok()) << made.error().message;
+      tokens << made.value().line << "\n";
+      bearer_[who] = "Bearer " + made.value().token;
+    }
+    tokens.close();
+    bearer_[kStranger] = "Bearer of-another-engine";
+
+    EngineOptions options;
+    options.data_dir = folder_ / "data";
+    auto engine = Engine::open(options, folder_ / "config", clock_);
+    ASSERT_TRUE(engine.ok()) << engine.error().message;
+    engine_ = std::move(engine).value();
+    AccessOptions access;
+    access.token_file = folder_ / "tokens";
+    auto opened = Access::open(access);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    access_ = std::move(opened).value();
+    api_ = std::make_unique<HttpApi>(*engine_, *access_);
+  }
+  void TearDown() override {
+    api_.reset();
+    engine_.reset();
+    fs::remove_all(folder_);
+  }
+
+  HttpResponse ask(Who who, std::string_view method, std::string path, std::string body = "{}") {
+    HttpRequest request;
+    request.method = method;
+    request.segments = segments_of(path);
+    request.path = std::move(path);
+    if (!bearer_[who].empty()) request.headers.add("authorization", bearer_[who]);
+    if (method != "GET" && method != "DELETE") {
+      request.content_type = "application/json";
+      request.body = std::move(body);
+    }
+    const auto sink = std::make_shared<Sink>();
+    std::future<HttpResponse> answer = sink->answer.get_future();
+    api_->handle(std::move(request), Responder(sink));
+    EXPECT_EQ(answer.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+    return answer.get();
+  }
+
+  const WallClock clock_;
+  fs::path folder_;
+  std::map<Who, std::string> bearer_;  // kNobody: none
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<HttpApi> api_;
+};
+
+std::string filled(std::string_view pattern) {
+  std::string path(pattern);
+  for (const auto& [hole, value] : {std::pair<std::string_view, std::string_view>{"{id}", "farmer"},
+                                    {"{kind}", "item"},
+                                    {"*", "page.js"}}) {
+    if (const size_t at = path.find(hole); at != path.npos) path.replace(at, hole.size(), value);
+  }
+  return path;
+}
+
+TEST(ApiAccessTable, NamesEveryRouteOfTheApiAndNoOther) {
+  std::set<std::string> routes, rows;
+  for (const HttpApi::Route& route : HttpApi::routes()) {
+    routes.insert(std::string(route.method) + " " + std::string(route.path));
+  }
+  for (const auto& [route, allowed] : table()) rows.insert(route);
+  EXPECT_EQ(routes, rows);
+}
+
+TEST_F(ApiAccess, LetsEachRoleDoItsOwnAndRefusesTheRest) {
+  ASSERT_EQ(ask(kAdmin, "PUT", "/v1/creators",
+                R"({"creators":[{"creator_id":"farmer","name":"f","groups":[]}]})")
+                .status,
+            200);
+  for (const auto& [route, allowed] : table()) {
+    const size_t blank = route.find(' ');
+    for (const Who who : kAll) {
+      const HttpResponse answer = ask(who, route.substr(0, blank), filled(route.substr(blank + 1)));
+      SCOPED_TRACE(route + " by " + std::string(kNames[who]) + ": " + answer.body);
+      if (allowed.contains(who)) {
+        EXPECT_NE(answer.status, 401);
+        EXPECT_NE(answer.status, 403);
+        EXPECT_LT(answer.status, 500);
+      } else if (who == kNobody || who == kStranger) {
+        EXPECT_EQ(answer.status, 401);
+        EXPECT_EQ(answer.header("www-authenticate").substr(0, 6), "Bearer");
+      } else {
+        EXPECT_EQ(answer.status, 403);
+      }
+    }
+  }
+}
+
+TEST_F(ApiAccess, ShowsACreatorItsOwnExposureAndNoHintOfOthers) {
+  ASSERT_EQ(ask(kAdmin, "PUT", "/v1/creators",
+                R"({"creators":[{"creator_id":"farmer","name":"f","groups":[]},)"
+                R"({"creator_id":"neighbour","name":"n","groups":[]}]})")
+                .status,
+            200);
+  EXPECT_EQ(ask(kCreator, "GET", "/v1/creators/farmer/exposure").status, 200);
+  EXPECT_EQ(ask(kAdmin, "GET", "/v1/creators/neighbour/exposure").status, 200);
+  const HttpResponse known = ask(kCreator, "GET", "/v1/creators/neighbour/exposure");
+  const HttpResponse unknown = ask(kCreator, "GET", "/v1/creators/nobody/exposure");
+  EXPECT_EQ(known.status, 404);
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(known.body, unknown.body);
+}
+
+TEST_F(ApiAccess, RefusesBeforeItReadsAndChangesNothing) {
+  const std::string items =
+      R"({"items":[{"item_id":"i","kind":"video","title":"t","creator_id":"c"}]})";
+  EXPECT_EQ(ask(kFeed, "PUT", "/v1/items", items).status, 403);
+  EXPECT_EQ(ask(kNobody, "PUT", "/v1/items", items).status, 401);
+  EXPECT_EQ(ask(kFeed, "PUT", "/v1/items", "{not json").status, 403);
+  EXPECT_EQ(ask(kOperator, "DELETE", "/v1/users/u").status, 403);
+  EXPECT_EQ(ask(kIngest, "GET", "/v1/items/i").status, 404);
+  EXPECT_EQ(ask(kIngest, "PUT", "/v1/items", items).status, 200);
+  EXPECT_EQ(ask(kIngest, "GET", "/v1/items/i").status, 200);
+}
+
+}  // namespace
+}  // namespace shanhuo
