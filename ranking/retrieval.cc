@@ -126,10 +126,15 @@ void RetrievalIndex::list_small_programs(const World& world, const RetrievalOpti
 }
 
 void RetrievalIndex::nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const {
-  vectors_->search(query, k + std::min(stale_.size(), k), out);
-  std::erase_if(out, [&](const VectorHit& hit) {
-    return std::binary_search(stale_.begin(), stale_.end(), hit.item);
-  });
+  // Asks for more when stale items took the places of live ones (a whole category has gone).
+  const size_t most = k + stale_.size();
+  for (size_t asked = std::min(most, 2 * k);; asked = std::min(most, 4 * asked)) {
+    vectors_->search(query, asked, out);
+    std::erase_if(out, [&](const VectorHit& hit) {
+      return std::binary_search(stale_.begin(), stale_.end(), hit.item);
+    });
+    if (out.size() >= k || asked == most) break;
+  }
   if (changed_->size() > 0) {
     std::vector<VectorHit> recent;
     changed_->search(query, k, recent);

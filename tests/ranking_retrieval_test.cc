@@ -1,0 +1,361 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include "models/text_encoder.h"
+#include "ranking/retrieval.h"
+#include "tests/ranking_world.h"
+
+namespace shanhuo {
+namespace {
+
+// Clicks by item, 0 for the others.
+class FixedRates final : public ItemRatesReader {
+ public:
+  ItemRates rates(ItemIndex item) const override {
+    ItemRates rates;
+    const auto found = clicks.find(item);
+    rates.clicks = found == clicks.end() ? 0 : found->second;
+    return rates;
+  }
+  std::map<ItemIndex, float> clicks;
+};
+
+// A catalogue that changes as the fold changes it, and the retriever that follows it.
+class RetrievalTest : public testing::Test {
+ protected:
+  RetrievalTest() { options_.small_program_items = 3; }
+
+  void put(const std::string& id, const std::string& category, const std::string& title = "",
+           int64_t published = 0) {
+    Item item;
+    item.id = ItemId(id);
+    item.kind = ItemKind::kFarmGood;
+    item.creator_id = CreatorId(std::string("farm"));
+    item.category = category;
+    item.title = title.empty() ? id : title;
+    item.published_at = Millis(published);
+    ASSERT_TRUE(catalogue_.apply(item).ok());
+  }
+  void remove(const std::string& id) {
+    ASSERT_TRUE(catalogue_.apply(ItemDeleted{ItemId(id)}).ok());
+  }
+  void add_program(const std::string& id, const Value& items) {
+    auto program = std::make_shared<Program>();
+    program->id = ProgramId(id);
+    program->items = Condition::compile(items, {}).value();
+    program->surfaces.fill(true);
+    programs_->programs.push_back(program);
+  }
+  // The world as it is now, seen by ranking but not yet by the index.
+  void see() {
+    catalogue_.publish();
+    world_ = build_world(catalogue_.snapshot(), programs_, world_.get());
+  }
+  void refresh() {
+    see();
+    retriever_->refresh(world_, rates_);
+  }
+  std::vector<std::string> retrieve(const Vector& interest, bool personalized = true) {
+    ViewerState viewer;
+    viewer.known = true;
+    viewer.interest_short = viewer.interest_long = interest;
+    RankRequest request;
+    request.user_id = "u";
+    request.personalized = personalized;
+    std::vector<ItemIndex> out = {1, 2, 3};
+    retriever_->retrieve(request, viewer, *world_, ranking_, out);
+    EXPECT_LE(out.size(), static_cast<size_t>(ranking_.retrieve_k));
+    EXPECT_EQ(std::set<ItemIndex>(out.begin(), out.end()).size(), out.size()) << "an item twice";
+    std::vector<std::string> ids;
+    for (const ItemIndex item : out) {
+      const CatalogueItem* entry = world_->item(item);
+      EXPECT_TRUE(entry != nullptr && !world_->programs_of(item).empty());
+      ids.push_back(entry != nullptr ? entry->item.id.str() : "gone");
+    }
+    return ids;
+  }
+  Vector taste(const std::string& id) { return world_->item(interner_.find(id))->vector; }
+  static bool has(const std::vector<std::string>& ids, const std::string& id) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+  }
+  void refresh_with(const RetrievalOptions& options) {
+    retriever_ = std::make_unique<IndexRetriever>(options);
+    refresh();
+  }
+
+  Interner interner_;
+  CatalogueState catalogue_{interner_, [](const Item& item) { return encode_item(item, {}); }};
+  std::shared_ptr<ProgramSet> programs_ = std::make_shared<ProgramSet>();
+  std::shared_ptr<const World> world_;
+  FixedRates rates_;
+  RetrievalOptions options_;
+  RankingOptions ranking_;
+  std::unique_ptr<IndexRetriever> retriever_ = std::make_unique<IndexRetriever>(options_);
+};
+
+TEST_F(RetrievalTest, BeforeTheFirstIndexNothingIsFound) {
+  add_program("all", Value::Object{});
+  put("a", "fruit");
+  see();
+  EXPECT_TRUE(retrieve(Vector{1}).empty());
+}
+
+TEST_F(RetrievalTest, SmallProgramsComeFirstWhoeverLooks) {
+  add_program("notices", Value::Object{{"category", "notice"}});
+  add_program("fruits", Value::Object{{"category", "fruit"}});
+  for (int i = 0; i < 50; ++i) put("fruit" + std::to_string(i), "fruit");
+  put("n1", "notice");
+  put("n2", "notice");
+  ranking_.retrieve_k = 10;
+  ranking_.fresh_k = ranking_.popular_k = 2;
+  refresh();
+  for (const Vector& interest : {Vector{}, taste("fruit3"), taste("n1")}) {
+    const std::vector<std::string> found = retrieve(interest);
+    ASSERT_EQ(found.size(), 10U);
+    EXPECT_EQ(found[0], "n1");
+    EXPECT_EQ(found[1], "n2");
+  }
+}
+
+TEST_F(RetrievalTest, ItemsOfNoProgramAreNeverFound) {
+  add_program("fruits", Value::Object{{"category", "fruit"}});
+  put("apple", "fruit");
+  put("hammer", "tool");
+  rates_.clicks[interner_.find("hammer")] = 100;
+  refresh();
+  EXPECT_EQ(retrieve(taste("hammer")), (std::vector<std::string>{"apple"}));
+}
+
+TEST_F(RetrievalTest, TheNearestToTheViewerComeInTheirOrder) {
+  options_.small_program_items = 0;
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 60; ++i) put("i" + std::to_string(i), "c" + std::to_string(i % 6));
+  ranking_.retrieve_k = 8;
+  ranking_.fresh_k = ranking_.popular_k = 0;
+  refresh_with(options_);
+  const Vector interest = taste("i7");
+  const std::vector<std::string> found = retrieve(interest);
+  ASSERT_EQ(found.size(), 8U);
+  EXPECT_EQ(found[0], "i7");
+  std::vector<std::pair<float, std::string>> all;
+  for (int i = 0; i < 60; ++i) {
+    const std::string id = "i" + std::to_string(i);
+    all.emplace_back(-dot(interest, taste(id)), id);
+  }
+  std::sort(all.begin(), all.end());
+  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(found[i], all[i].second) << i;
+}
+
+TEST_F(RetrievalTest, FreshAndPopularItemsHaveTheirPlaces) {
+  options_.small_program_items = 0;
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 60; ++i) put("i" + std::to_string(i), "fruit", "plum");
+  put("newest", "tool", "hammer", 2'000);
+  put("newer", "tool", "saw", 1'000);
+  put("loved", "tool", "nail", 0);
+  rates_.clicks[interner_.find("loved")] = 9;
+  ranking_.retrieve_k = 6;
+  ranking_.fresh_k = 2;
+  ranking_.popular_k = 1;
+  refresh_with(options_);
+  const std::vector<std::string> found = retrieve(taste("i0"));
+  ASSERT_EQ(found.size(), 6U);
+  EXPECT_EQ(found[3], "newest");
+  EXPECT_EQ(found[4], "newer");
+  EXPECT_EQ(found[5], "loved");
+}
+
+TEST_F(RetrievalTest, WithoutAVectorPopularAndFreshItemsFillThePage) {
+  options_.small_program_items = 0;
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 60; ++i) put("i" + std::to_string(i), "fruit", "", i);
+  for (int i = 0; i < 30; ++i) {
+    rates_.clicks[interner_.find("i" + std::to_string(i))] = static_cast<float>(i + 1);
+  }
+  ranking_.retrieve_k = 20;
+  ranking_.fresh_k = ranking_.popular_k = 3;
+  refresh_with(options_);
+  const std::vector<std::string> found = retrieve(Vector{});
+  ASSERT_EQ(found.size(), 20U);
+  EXPECT_EQ(found[0], "i59");
+  EXPECT_EQ(found[3], "i29");
+  EXPECT_EQ(found[6], "i26");
+}
+
+TEST_F(RetrievalTest, WhoWantsNoPersonalizationGetsWhatStrangersGet) {
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 300; ++i) put("i" + std::to_string(i), "c" + std::to_string(i % 9), "", i);
+  ranking_.retrieve_k = 30;
+  ranking_.fresh_k = ranking_.popular_k = 5;
+  refresh();
+  EXPECT_EQ(retrieve(taste("i4"), false), retrieve(Vector{}));
+  EXPECT_NE(retrieve(taste("i4"), true), retrieve(Vector{}));
+}
+
+TEST_F(RetrievalTest, NeverMoreThanAskedAndAllWhenThereAreFew) {
+  add_program("all", Value::Object{});
+  add_program("some", Value::Object{{"category", "c1"}});
+  for (int i = 0; i < 40; ++i) put("i" + std::to_string(i), "c" + std::to_string(i % 20));
+  refresh();
+  for (const int k : {1, 2, 7, 39, 40, 41, 1'000}) {
+    ranking_.retrieve_k = k;
+    EXPECT_EQ(retrieve(taste("i3")).size(), static_cast<size_t>(std::min(k, 40))) << k;
+    EXPECT_EQ(retrieve(Vector{}).size(), static_cast<size_t>(std::min(k, 40))) << k;
+  }
+}
+
+TEST_F(RetrievalTest, AChangedItemIsFoundByItsNewVectorAlone) {
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 100; ++i) put("i" + std::to_string(i), "fruit", "plum " + std::to_string(i));
+  put("turncoat", "tea", "green leaves");
+  refresh();
+  const Vector tea = taste("turncoat");
+  put("turncoat", "tool", "steel hammer");
+  const VectorIndex* vectors = &retriever_->current()->vectors();
+  refresh();
+  ASSERT_EQ(&retriever_->current()->vectors(), vectors) << "built anew for one item";
+  std::vector<VectorHit> all;
+  retriever_->current()->nearest(tea, 200, all);
+  EXPECT_EQ(all.size(), 101U);
+  const ItemIndex turncoat = interner_.find("turncoat");
+  for (const VectorHit& hit : all) {
+    if (hit.item != turncoat) continue;
+    EXPECT_NEAR(hit.similarity, dot(tea, taste("turncoat")), 1e-6);
+    EXPECT_LT(hit.similarity, 0.9F);
+  }
+}
+
+TEST_F(RetrievalTest, ADeletedItemIsNotFoundEvenBeforeTheIndexKnows) {
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 50; ++i) put("i" + std::to_string(i), "fruit", "", i);
+  rates_.clicks[interner_.find("i49")] = 5;
+  refresh();
+  const Vector interest = taste("i49");
+  ASSERT_TRUE(has(retrieve(interest), "i49"));
+  remove("i49");
+  see();
+  EXPECT_FALSE(has(retrieve(interest), "i49"));
+  EXPECT_EQ(retrieve(interest).size(), 49U);
+  retriever_->refresh(world_, rates_);
+  EXPECT_FALSE(has(retrieve(interest), "i49"));
+  put("i49", "fruit");
+  refresh();
+  EXPECT_TRUE(has(retrieve(interest), "i49"));
+}
+
+TEST_F(RetrievalTest, AnItemThatLeavesItsProgramIsNotFoundEvenBeforeTheIndexKnows) {
+  add_program("fruits", Value::Object{{"category", "fruit"}});
+  for (int i = 0; i < 10; ++i) put("i" + std::to_string(i), "fruit");
+  refresh();
+  put("i3", "tool");
+  see();
+  EXPECT_FALSE(has(retrieve(Vector{}), "i3"));
+  EXPECT_FALSE(has(retrieve(taste("i3")), "i3"));
+}
+
+TEST_F(RetrievalTest, WhenTheNearestAllGoTheNextNearestAreFound) {
+  options_.small_program_items = 0;
+  options_.fresh_pool = options_.popular_pool = 0;
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 400; ++i) put("gone" + std::to_string(i), "tea", "leaf");
+  for (int i = 0; i < 400; ++i) put("stays" + std::to_string(i), "fruit", "plum");
+  ranking_.retrieve_k = 20;
+  ranking_.fresh_k = ranking_.popular_k = 0;
+  refresh_with(options_);
+  const Vector tea = taste("gone0");
+  const VectorIndex* vectors = &retriever_->current()->vectors();
+  for (int i = 0; i < 400; ++i) remove("gone" + std::to_string(i));
+  refresh();
+  ASSERT_EQ(&retriever_->current()->vectors(), vectors);
+  EXPECT_EQ(retrieve(tea).size(), 20U);
+}
+
+// The same set as an index built at once, over random histories; scans are exact, so nothing may
+// differ.
+TEST_F(RetrievalTest, AnyHistoryOfChangesFindsWhatAFreshIndexFinds) {
+  options_.delta_always_allowed = 40;
+  add_program("all", Value::Object{{"category", Value::Object{{"$ne", "hidden"}}}});
+  add_program("rare", Value::Object{{"category", "c7"}});
+  std::mt19937 random(8);
+  ranking_.retrieve_k = 40;
+  ranking_.fresh_k = ranking_.popular_k = 6;
+  retriever_ = std::make_unique<IndexRetriever>(options_);
+  std::set<const VectorIndex*> built;
+  for (int round = 0; round < 60; ++round) {
+    for (uint32_t changes = random() % (round == 0 ? 1'000U : 30U); changes > 0; --changes) {
+      const std::string id = "i" + std::to_string(random() % 400);
+      const std::string category =
+          random() % 8 == 0 ? "hidden" : "c" + std::to_string(random() % 8);
+      if (random() % 4 == 0) {
+        remove(id);
+      } else {
+        put(id, category, "t" + std::to_string(random() % 50), static_cast<int>(random() % 99));
+      }
+    }
+    refresh();
+    built.insert(&retriever_->current()->vectors());
+    IndexRetriever fresh(options_);
+    fresh.refresh(world_, rates_);
+    for (int query = 0; query < 5; ++query) {
+      Vector interest{};
+      add_text("t" + std::to_string(random() % 50), 1, 1, interest);
+      std::vector<VectorHit> one, other;
+      retriever_->current()->nearest(interest, 25, one);
+      fresh.current()->nearest(interest, 25, other);
+      ASSERT_EQ(one.size(), other.size());
+      for (size_t i = 0; i < one.size(); ++i) {
+        ASSERT_EQ(one[i].item, other[i].item) << round;
+        ASSERT_NE(world_->item(one[i].item), nullptr);
+      }
+      retrieve(interest);
+    }
+    EXPECT_EQ(retriever_->current()->fresh(), fresh.current()->fresh());
+    EXPECT_EQ(retriever_->current()->small_programs(), fresh.current()->small_programs());
+  }
+  EXPECT_GT(built.size(), 3U) << "never built anew";
+  EXPECT_LT(built.size(), 50U) << "always built anew";
+}
+
+TEST_F(RetrievalTest, ALargeCatalogueWithADeltaStaysWithinTheRecallItPromises) {
+  options_.index.exact_below = 2'000;
+  options_.small_program_items = 0;
+  add_program("all", Value::Object{});
+  std::mt19937 random(9);
+  const auto put_some = [&](int i) {
+    put("i" + std::to_string(i), "c" + std::to_string(random() % 30),
+        "t" + std::to_string(random() % 300));
+  };
+  for (int i = 0; i < 6'000; ++i) put_some(i);
+  refresh_with(options_);
+  for (int i = 0; i < 800; ++i) put_some(static_cast<int>(random() % 6'400));
+  for (int i = 0; i < 300; ++i) remove("i" + std::to_string(random() % 6'400));
+  refresh();
+  ASSERT_GT(retriever_->current()->vectors().probes(), 0);
+  RetrievalOptions exact = options_;
+  exact.index.exact_below = 1 << 30;
+  IndexRetriever oracle(exact);
+  oracle.refresh(world_, rates_);
+  size_t hits = 0, wanted = 0;
+  for (int query = 0; query < 100; ++query) {
+    Item item;
+    item.category = "c" + std::to_string(random() % 30);
+    item.title = "t" + std::to_string(random() % 300);
+    std::vector<VectorHit> one, other;
+    retriever_->current()->nearest(encode_item(item, {}), 100, one);
+    oracle.current()->nearest(encode_item(item, {}), 100, other);
+    std::set<ItemIndex> found;
+    for (const VectorHit& hit : one) found.insert(hit.item);
+    ASSERT_EQ(found.size(), 100U);
+    for (const VectorHit& hit : other) hits += found.count(hit.item);
+    wanted += other.size();
+  }
+  EXPECT_GE(static_cast<double>(hits) / static_cast<double>(wanted), 0.98);
+}
+
+}  // namespace
+}  // namespace shanhuo
