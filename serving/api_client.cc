@@ -64,7 +64,7 @@ Error error_of_answer(const HttpResponse& answer) {
   return error;
 }
 
-ApiClient::ApiClient(Endpoint endpoint, std::string token)
+ApiClient::ApiClient(const Endpoint& endpoint, const std::string& token)
     : http_(endpoint.host, endpoint.port),
       place_(endpoint.host + ":" + std::to_string(endpoint.port)) {
   if (!token.empty()) headers_.emplace_back("authorization", "Bearer " + token);

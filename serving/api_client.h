@@ -23,7 +23,7 @@ inline constexpr std::string_view kNdjsonType = "application/x-ndjson";
 
 class ApiClient {
  public:
-  ApiClient(Endpoint endpoint, std::string token);
+  ApiClient(const Endpoint& endpoint, const std::string& token);
 
   // kInvalid when the URL is none.
   static Result<ApiClient> open(const CliArguments& arguments);
