@@ -40,21 +40,33 @@ Result<std::unique_ptr<DecisionBook>> DecisionBook::open(const std::string& coun
   return std::unique_ptr<DecisionBook>(new DecisionBook(counter, log, options));
 }
 
-DecisionBook::~DecisionBook() { ::munmap(counter_, sizeof(uint64_t)); }
+DecisionBook::~DecisionBook() {
+  {
+    std::unique_lock lock(mutex_);
+    answered_.wait(lock, [this] { return in_flight_ == 0; });
+  }
+  ::munmap(counter_, sizeof(uint64_t));
+}
 
 void DecisionBook::append(Decision decision) {
   decision.seq = counter_->fetch_add(1, std::memory_order_relaxed);
   const Millis at = decision.at;
   std::string bytes;
   encode_decision(decision, bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    ++in_flight_;
+  }
   log_.append(Topic::kDecisions, 0, {{decision.user_id, bytes, ContentType::kProtobuf}},
               [this, at](const Result<int64_t>& offset) {
+                const std::lock_guard lock(mutex_);
                 if (offset.ok()) remember(at, offset.value());
+                if (--in_flight_ == 0) answered_.notify_all();
               });
 }
 
+// Requires: mutex_ is held.
 void DecisionBook::remember(Millis at, int64_t offset) {
-  const std::lock_guard lock(mutex_);
   latest_ = std::max(latest_, at);
   if (minutes_.empty() || minutes_.back().first + kMinute <= at) minutes_.emplace_back(at, offset);
   durable_ = std::max(durable_, offset + 1);
@@ -66,9 +78,9 @@ void DecisionBook::remember(Millis at, int64_t offset) {
 Status DecisionBook::replay(const std::function<void(const Decision&)>& decided,
                             const std::function<void(std::string_view user_id)>& forgotten) {
   const int64_t end = log_.end_offset(Topic::kDecisions, 0);
-  const int64_t from = std::max(replay_from_, end - options_.replay_records_max);
   uint64_t next_seq = 0;
-  int64_t at = std::max<int64_t>(0, from);
+  int64_t at = std::max(
+      {replay_from_, end - options_.replay_records_max, log_.first_offset(Topic::kDecisions, 0)});
   Result<std::unique_ptr<LogReader>> reader = log_.read(Topic::kDecisions, {{0, at}});
   if (!reader.ok()) return reader.error().within("decisions");
   std::vector<LogRecord> records;
@@ -86,13 +98,17 @@ Status DecisionBook::replay(const std::function<void(const Decision&)>& decided,
       const Result<Decision> decision = decode_decision(record.value);
       if (!decision.ok()) return decision.error().within("decisions");
       next_seq = std::max(next_seq, decision.value().seq + 1);
-      remember(decision.value().at, record.offset);
+      {
+        const std::lock_guard lock(mutex_);
+        remember(decision.value().at, record.offset);
+      }
       decided(decision.value());
     }
   }
+  if (next_seq == 0 && end > 0) return {};  // retention left none to compare with
   const uint64_t given_out = counter_->load();
-  lost_ = next_seq > 0 && given_out > next_seq ? given_out - next_seq : 0;
-  counter_->store(std::max(given_out, next_seq));
+  lost_ = given_out > next_seq ? given_out - next_seq : 0;
+  counter_->store(next_seq);  // numbers of lost ones are given out again, and not counted again
   return {};
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -33,7 +34,7 @@ class DecisionBook final : public Checkpointed {
   // `counter_path` is made when missing. `log` must outlive the book.
   static Result<std::unique_ptr<DecisionBook>> open(const std::string& counter_path, EventLog& log,
                                                     const DecisionBookOptions& options);
-  ~DecisionBook() override;
+  ~DecisionBook() override;  // waits for the log to answer every append
 
   void append(Decision decision);
 
@@ -60,7 +61,9 @@ class DecisionBook final : public Checkpointed {
   int64_t replay_from_ = 0;  // set by restore()
 
   std::mutex mutex_;
-  Millis latest_;  // guarded by mutex_: engine time of the last one
+  std::condition_variable answered_;
+  size_t in_flight_ = 0;  // guarded by mutex_: appends that the log has not answered
+  Millis latest_;         // guarded by mutex_: engine time of the last one
   std::deque<std::pair<Millis, int64_t>>
       minutes_;          // guarded by mutex_: first durable offset of each minute
   int64_t durable_ = 0;  // guarded by mutex_: next offset after what is durable

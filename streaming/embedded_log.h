@@ -63,9 +63,8 @@ class EmbeddedLog final : public EventLog {
   // The reader merges its partitions by accepted_at. It must not outlive the log.
   Result<std::unique_ptr<LogReader>> read(Topic topic,
                                           const std::vector<LogPosition>& from) override;
+  int64_t first_offset(Topic topic, uint32_t partition) const override;
   int64_t end_offset(Topic topic, uint32_t partition) const override;
-  // First offset that retention has left.
-  int64_t first_offset(Topic topic, uint32_t partition) const;
   // Interactions and items are kept until released; decisions and dead letters go by age alone.
   void release(Topic topic, const std::vector<LogPosition>& below) override;
 

@@ -68,6 +68,8 @@ class EventLog {
                       Done done) = 0;
   virtual Result<std::unique_ptr<LogReader>> read(Topic topic,
                                                   const std::vector<LogPosition>& from) = 0;
+  // First offset that retention has left of a partition; the end of the log when it left none.
+  virtual int64_t first_offset(Topic topic, uint32_t partition) const = 0;
   // Next offset to be written (end of the log) of a partition.
   virtual int64_t end_offset(Topic topic, uint32_t partition) const = 0;
   // Records below these positions are no longer needed by a checkpoint; retention may drop them.

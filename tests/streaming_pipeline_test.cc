@@ -261,6 +261,7 @@ class StubbornLog final : public EventLog {
   Result<std::unique_ptr<LogReader>> read(Topic, const std::vector<LogPosition>&) override {
     return Error{ErrorCode::kUnavailable, "not now"};
   }
+  int64_t first_offset(Topic, uint32_t) const override { return 0; }
   int64_t end_offset(Topic, uint32_t) const override { return 0; }
   void release(Topic, const std::vector<LogPosition>&) override {}
 };
