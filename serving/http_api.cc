@@ -95,6 +95,7 @@ HttpApi::HttpApi(Engine& engine, const Access& access)
         options.bytes_max = static_cast<size_t>(engine.options().http.body_bytes_max);
         return std::make_unique<json::Document>(options);
       }),
+      rank_decoders_([] { return std::make_unique<RankProtoDecoder>(); }),
       worker_(kWorkerThreads, kWorkerQueueMax) {}
 
 void HttpApi::handle(HttpRequest&& request, Responder respond) {

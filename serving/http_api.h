@@ -17,6 +17,7 @@
 #include "serving/engine.h"
 #include "serving/http.h"
 #include "serving/problem.h"
+#include "serving/rank_proto.h"
 #include "serving/scratch_pool.h"
 #include "serving/worker.h"
 #include "streaming/codec.h"
@@ -85,6 +86,9 @@ class HttpApi {
   void page(Call& call);
   void favicon(Call& call);
 
+  // The rank call in either format, or false after having answered 400 or 422.
+  bool read_rank_call(Call& call, const RankLimits& limits, json::Document& document,
+                      RankProtoDecoder& decoder, RankCall& rank_call);
   // The body as JSON, or nothing after having answered 400.
   std::optional<json::Value> parse(Call& call, json::Document& document);
 
@@ -92,6 +96,7 @@ class HttpApi {
   const Access& access_;
   ScratchPool<EventDecoder> decoders_;
   ScratchPool<json::Document> documents_;
+  ScratchPool<RankProtoDecoder> rank_decoders_;
   std::mutex catalogue_mutex_;  // one change at a time reads what it changes
   Worker worker_;               // last: its jobs use everything above
 };

@@ -2,28 +2,19 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "base/hash.h"
-#include "streaming/codec.h"
+#include "serving/rank_checks.h"
 
 namespace shanhuo {
-namespace {
-
-using json::FieldErrors;
-using json::Pointer;
-
-constexpr size_t kCityBytesMax = 128;
-constexpr int64_t kTimeoutMsMax = 60'000;
-constexpr double kScoreMax = std::numeric_limits<double>::max();
 
 // Ids that stand twice: sorted by hash, so that equal ones are neighbours.
-void check_distinct(const std::vector<RankCandidate>& candidates, const Pointer& at,
-                    std::string_view field, FieldErrors& errors) {
+void rank_checks::check_distinct(const std::vector<RankCandidate>& candidates, const Pointer& at,
+                                 std::string_view field, FieldErrors& errors) {
   std::vector<std::pair<uint64_t, size_t>> keyed;
   keyed.reserve(candidates.size());
   for (size_t i = 0; i < candidates.size(); ++i) {
-    keyed.emplace_back(hash64(candidates[i].item_id), i);
+    if (!candidates[i].item_id.empty()) keyed.emplace_back(hash64(candidates[i].item_id), i);
   }
   std::sort(keyed.begin(), keyed.end());
   for (size_t i = 1; i < keyed.size(); ++i) {
@@ -42,58 +33,67 @@ void check_distinct(const std::vector<RankCandidate>& candidates, const Pointer&
   }
 }
 
+void rank_checks::take_attributes(json::Value attributes, const Pointer& at, RankRequest& request,
+                                  FieldErrors& errors) {
+  Result<Value> tree = json::to_value(attributes);
+  if (!attributes.is_object()) {
+    errors.add(at, "must be an object");
+  } else if (!tree.ok()) {
+    errors.add(at, tree.error().message);
+  } else {
+    request.attributes = std::move(tree).value();
+  }
+}
+
+void rank_checks::take_lineup(std::vector<RankCandidate>&& lineup, const Pointer& at,
+                              RankCall& call, FieldErrors& errors) {
+  check_distinct(lineup, at, "", errors);
+  if (!call.request.candidates.empty()) return;
+  call.request.candidates = std::move(lineup);
+  call.scored = false;
+}
+
+namespace {
+
+using json::FieldErrors;
+using json::Pointer;
+
 void read_candidates(json::Value list, const RankLimits& limits, const Pointer& at,
                      std::vector<RankCandidate>& out, FieldErrors& errors) {
   if (!json::is_array_of(list, limits.candidates_max, at, errors)) return;
   static constexpr std::array<std::string_view, 2> kNames = {"item_id", "score"};
-  const double least = limits.probabilities ? 0.0 : -kScoreMax;
-  const double most = limits.probabilities ? 1.0 : kScoreMax;
   out.reserve(list.size());
-  size_t i = 0;
   for (const json::Value element : list.elements()) {
-    const Pointer row(at, i++);
+    const Pointer row(at, out.size());
     std::array<json::Value, 2> fields;
-    if (!json::read_fields(element, kNames, fields, row, errors)) continue;
-    const auto id = json::id_of(fields[0], Pointer(row, "item_id"), errors);
-    const auto score = json::number_of(fields[1], least, most, Pointer(row, "score"), errors);
-    if (id && score) out.push_back({*id, *score});
+    json::read_fields(element, kNames, fields, row, errors);
+    if (element.is_object()) {
+      rank_checks::take_candidate(fields[0], fields[1], limits, row, out, errors);
+    } else {
+      out.emplace_back();
+    }
   }
-  check_distinct(out, at, "item_id", errors);
+  rank_checks::check_distinct(out, at, "item_id", errors);
 }
 
 void read_place(json::Value value, const Pointer& at, RankRequest& request, FieldErrors& errors) {
   static constexpr std::array<std::string_view, 2> kNames = {"lat", "lon"};
   std::array<json::Value, 2> fields;
-  if (!json::read_fields(value, kNames, fields, at, errors)) return;
-  const auto lat = json::number_of(fields[0], -90, 90, Pointer(at, "lat"), errors);
-  const auto lon = json::number_of(fields[1], -180, 180, Pointer(at, "lon"), errors);
-  if (lat && lon) request.place = Place{*lat, *lon};
+  json::read_fields(value, kNames, fields, at, errors);
+  if (!value.is_object()) return;
+  rank_checks::take_place(fields[0], fields[1], at, request, errors);
 }
 
 void read_context(json::Value value, const Pointer& at, RankRequest& request, FieldErrors& errors) {
   static constexpr std::array<std::string_view, 4> kNames = {"city", "place", "attributes",
                                                              "personalized"};
   std::array<json::Value, 4> fields;
-  if (!json::read_fields(value, kNames, fields, at, errors)) return;
-  if (fields[0].present()) {
-    request.city =
-        json::text_of(fields[0], kCityBytesMax, Pointer(at, "city"), errors).value_or("");
-  }
+  json::read_fields(value, kNames, fields, at, errors);
+  if (!value.is_object()) return;
+  rank_checks::take_context(fields[0], fields[3], at, request, errors);
   if (fields[1].present()) read_place(fields[1], Pointer(at, "place"), request, errors);
   if (fields[2].present()) {
-    const Pointer attributes(at, "attributes");
-    Result<Value> tree = json::to_value(fields[2]);
-    if (!fields[2].is_object()) {
-      errors.add(attributes, "must be an object");
-    } else if (!tree.ok()) {
-      errors.add(attributes, tree.error().message);
-    } else {
-      request.attributes = std::move(tree).value();
-    }
-  }
-  if (fields[3].present()) {
-    request.personalized =
-        json::bool_of(fields[3], Pointer(at, "personalized"), errors).value_or(true);
+    rank_checks::take_attributes(fields[2], Pointer(at, "attributes"), request, errors);
   }
 }
 
@@ -101,56 +101,25 @@ void read_room(json::Value value, const RankLimits& limits, const Pointer& at, R
                FieldErrors& errors) {
   static constexpr std::array<std::string_view, 2> kNames = {"room_id", "lineup"};
   std::array<json::Value, 2> fields;
-  if (!json::read_fields(value, kNames, fields, at, errors)) return;
+  json::read_fields(value, kNames, fields, at, errors);
+  if (!value.is_object()) return;
   call.request.room_id = json::id_of(fields[0], Pointer(at, "room_id"), errors).value_or("");
   const Pointer lineup(at, "lineup");
   if (!json::is_array_of(fields[1], limits.candidates_max, lineup, errors)) return;
   std::vector<RankCandidate> list;
-  size_t i = 0;
+  list.reserve(fields[1].size());
   for (const json::Value element : fields[1].elements()) {
-    const auto id = json::id_of(element, Pointer(lineup, i++), errors);
-    if (id) list.push_back({*id, 0});
+    const auto id = json::id_of(element, Pointer(lineup, list.size()), errors);
+    list.push_back({id.value_or(""), 0});
   }
-  check_distinct(list, lineup, "", errors);
-  // The line-up is the organic list, unless the caller sent one with scores.
-  if (call.request.candidates.empty()) {
-    call.request.candidates = std::move(list);
-    call.scored = false;
-  }
+  rank_checks::take_lineup(std::move(list), lineup, call, errors);
 }
 
-void read_time(json::Value value, const RankLimits& limits, const Pointer& at, RankRequest& request,
-               FieldErrors& errors) {
-  if (!limits.caller_clock) {
-    if (value.present()) errors.add(at, "is only taken with clock: caller in engine.yaml");
-    return;
-  }
-  const auto now = json::integer_of(value, 0, kEventTimeMsMax, at, errors);
-  if (now) request.now = Millis(*now);
-}
-
-void read_user_and_count(json::Value user, json::Value count, const Pointer& root, RankCall& call,
-                         FieldErrors& errors) {
-  RankRequest& request = call.request;
-  const bool room = !request.room_id.empty();
-  if (user.present() || !room) {
-    request.user_id = json::id_of(user, Pointer(root, "user_id"), errors).value_or("");
-  }
-  if (count.present() || !room) {
-    const Pointer at(root, "count");
-    request.count = static_cast<int>(json::integer_of(count, 1, kCountMax, at, errors).value_or(1));
-  } else {
-    request.count = static_cast<int>(
-        std::min<size_t>(request.candidates.size() + 1, static_cast<size_t>(kCountMax)));
-  }
-}
-
-void write_label(JsonWriter& json, const Label& label) {
-  if (label.kind == LabelKind::kNone) return;
+void write_label(JsonWriter& json, const ShownLabel& label) {
   json.key("label");
   json.begin_object();
-  json.field("kind", label.kind == LabelKind::kAd ? "ad" : "public_good");
-  json.field("text", label.zh.empty() ? label.en : label.zh);
+  json.field("kind", label.kind);
+  json.field("text", label.text);
   json.end_object();
 }
 
@@ -168,8 +137,8 @@ void write_item(JsonWriter& json, const SlateItem& item, size_t position, const 
       json.value(programs.programs[static_cast<size_t>(program)]->id.view());
     }
     json.end_array();
-    write_label(json, programs.programs[static_cast<size_t>(item.programs.front())]->label);
   }
+  if (const auto label = shown_label(item, programs)) write_label(json, *label);
   if (!token.empty()) json.field("token", token);
   if (item.hold.count() > 0) json.field("hold_ms", item.hold.count());
   if (!item.reason_code.empty()) {
@@ -195,6 +164,14 @@ void write_versions(JsonWriter& json, const RankVersions& versions) {
 
 }  // namespace
 
+std::optional<ShownLabel> shown_label(const SlateItem& item, const ProgramSet& programs) {
+  if (item.programs.empty()) return std::nullopt;
+  const Label& label = programs.programs[static_cast<size_t>(item.programs.front())]->label;
+  if (label.kind == LabelKind::kNone) return std::nullopt;
+  return ShownLabel{label.kind == LabelKind::kAd ? "ad" : "public_good",
+                    label.zh.empty() ? label.en : label.zh};
+}
+
 bool decode_rank_call(json::Value body, const RankLimits& limits, RankCall& call,
                       FieldErrors& errors) {
   enum Field {
@@ -219,19 +196,7 @@ bool decode_rank_call(json::Value body, const RankLimits& limits, RankCall& call
   json::read_fields(body, kNames, fields, root, errors);
   if (!body.is_object()) return false;
   RankRequest& request = call.request;
-
-  request.request_id =
-      json::id_of(fields[kRequestId], Pointer(root, "request_id"), errors).value_or("");
-  const Pointer surface_at(root, "surface");
-  const auto surface = json::text_of(fields[kSurface], 16, surface_at, errors);
-  if (surface) {
-    const std::optional<Surface> parsed = parse_surface(*surface);
-    if (!parsed) {
-      errors.add(surface_at,
-                 "must be one of feed, live_room, search, detail, festival, open_screen");
-    }
-    request.surface = parsed.value_or(Surface::kFeed);
-  }
+  rank_checks::take_names(fields[kRequestId], fields[kSurface], request, errors);
   if (fields[kCandidates].present() || !fields[kRoom].present()) {
     read_candidates(fields[kCandidates], limits, Pointer(root, "candidates"), request.candidates,
                     errors);
@@ -241,16 +206,8 @@ bool decode_rank_call(json::Value body, const RankLimits& limits, RankCall& call
   }
   if (fields[kRoom].present())
     read_room(fields[kRoom], limits, Pointer(root, "room"), call, errors);
-  read_user_and_count(fields[kUserId], fields[kCount], root, call, errors);
-  read_time(fields[kNow], limits, Pointer(root, "now_ms"), request, errors);
-  if (fields[kTimeout].present()) {
-    call.timeout_ms =
-        json::integer_of(fields[kTimeout], 1, kTimeoutMsMax, Pointer(root, "timeout_ms"), errors);
-  }
-  if (fields[kExplain].present()) {
-    request.explain =
-        json::bool_of(fields[kExplain], Pointer(root, "explain"), errors).value_or(false);
-  }
+  rank_checks::take_user_and_count(fields[kUserId], fields[kCount], request, errors);
+  rank_checks::take_times(fields[kNow], fields[kTimeout], fields[kExplain], limits, call, errors);
   return errors.count() == errors_before;
 }
 

@@ -1,5 +1,5 @@
 // POST /v1/rank: JSON <-> values (contract 2.3). Strict: every wrong field at once, with its
-// pointer.
+// pointer. The same as protobuf: rank_proto.h; the checks that both share: rank_checks.h.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,11 @@ struct RankLimits {
   bool probabilities = false;  // scores must lie in 0..1
 };
 
+enum class RankFormat : uint8_t { kJson, kProtobuf };
+
 // A request as it came. Views in `request` point into the parsed document.
 struct RankCall {
+  RankFormat format = RankFormat::kJson;  // the answer has the same
   RankRequest request;
   bool scored = true;  // false: the list is a room's line-up without scores
   std::optional<int64_t> timeout_ms;
@@ -41,6 +44,13 @@ struct RankVersions {
   uint64_t prices = 0;
   std::string_view experiments;
 };
+
+// The label of the first program that the item counts for, if that has one.
+struct ShownLabel {
+  std::string_view kind;
+  std::string_view text;
+};
+std::optional<ShownLabel> shown_label(const SlateItem& item, const ProgramSet& programs);
 
 // The answer's JSON. tokens[i] belongs to slate.items[i], empty: none.
 void write_rank_answer(JsonWriter& json, const RankRequest& request, const Slate& slate,

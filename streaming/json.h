@@ -219,6 +219,18 @@ std::optional<bool> bool_of(Value value, const Pointer& at, FieldErrors& errors)
 // True when it is an array of at most elements_max.
 bool is_array_of(Value value, size_t elements_max, const Pointer& at, FieldErrors& errors);
 
+// The same checks of what came in another format than JSON, where types cannot be wrong.
+std::optional<std::string_view> text_of(std::optional<std::string_view> text, size_t bytes_max,
+                                        const Pointer& at, FieldErrors& errors);
+std::optional<std::string_view> id_of(std::optional<std::string_view> text, const Pointer& at,
+                                      FieldErrors& errors);
+std::optional<int64_t> integer_of(std::optional<int64_t> number, int64_t least, int64_t most,
+                                  const Pointer& at, FieldErrors& errors);
+std::optional<double> number_of(std::optional<double> number, double least, double most,
+                                const Pointer& at, FieldErrors& errors);
+std::optional<bool> bool_of(std::optional<bool> flag, const Pointer& at, FieldErrors& errors);
+bool is_array_of(size_t elements, size_t elements_max, const Pointer& at, FieldErrors& errors);
+
 // The value as a tree of our own (features/attributes.h). kInvalid: an object has a member twice.
 Result<shanhuo::Value> to_value(Value value);
 // The value as JSON text again.

@@ -10,6 +10,11 @@
 namespace shanhuo::json {
 namespace {
 
+constexpr std::string_view kText = "a string";
+constexpr std::string_view kInteger = "an integer";
+constexpr std::string_view kNumber = "a number";
+constexpr std::string_view kFlag = "true or false";
+
 std::string_view kind_name(Kind kind) {
   switch (kind) {
     case Kind::kAbsent:
@@ -36,6 +41,11 @@ std::string_view kind_name(Kind kind) {
 void wrong_kind(Value value, std::string_view wanted, const Pointer& at, FieldErrors& errors) {
   if (!value.present()) return errors.add(at, "missing, must be " + std::string(wanted));
   errors.add(at, "is " + std::string(kind_name(value.kind())) + ", must be " + std::string(wanted));
+}
+
+void out_of_range(const std::string& least, const std::string& most, const Pointer& at,
+                  FieldErrors& errors) {
+  errors.add(at, "is out of range, must be " + least + ".." + most);
 }
 
 std::string number_text(double number) {
@@ -104,66 +114,105 @@ bool read_fields(Value value, std::span<const std::string_view> names, std::span
 std::optional<std::string_view> text_of(Value value, size_t bytes_max, const Pointer& at,
                                         FieldErrors& errors) {
   std::string_view text;
-  if (!value.get(text)) {
-    wrong_kind(value, "a string", at, errors);
+  if (value.get(text)) return text_of(std::optional(text), bytes_max, at, errors);
+  wrong_kind(value, kText, at, errors);
+  return std::nullopt;
+}
+
+std::optional<std::string_view> text_of(std::optional<std::string_view> text, size_t bytes_max,
+                                        const Pointer& at, FieldErrors& errors) {
+  if (!text) {
+    wrong_kind(Value(), kText, at, errors);
+  } else if (text->size() > bytes_max) {
+    errors.add(
+        at, "has " + std::to_string(text->size()) + " bytes, at most " + std::to_string(bytes_max));
     return std::nullopt;
   }
-  if (text.size() <= bytes_max) return text;
-  errors.add(at,
-             "has " + std::to_string(text.size()) + " bytes, at most " + std::to_string(bytes_max));
-  return std::nullopt;
+  return text;
 }
 
 std::optional<std::string_view> id_of(Value value, const Pointer& at, FieldErrors& errors) {
   std::string_view text;
-  if (!value.get(text)) {
-    wrong_kind(value, "a string", at, errors);
+  if (value.get(text)) return id_of(std::optional(text), at, errors);
+  wrong_kind(value, kText, at, errors);
+  return std::nullopt;
+}
+
+std::optional<std::string_view> id_of(std::optional<std::string_view> text, const Pointer& at,
+                                      FieldErrors& errors) {
+  if (!text) {
+    wrong_kind(Value(), kText, at, errors);
+  } else if (!valid_id(*text)) {
+    errors.add(at, "is no id: 1..128 bytes of UTF-8 without control characters");
     return std::nullopt;
   }
-  if (valid_id(text)) return text;
-  errors.add(at, "is no id: 1..128 bytes of UTF-8 without control characters");
-  return std::nullopt;
+  return text;
 }
 
 std::optional<int64_t> integer_of(Value value, int64_t least, int64_t most, const Pointer& at,
                                   FieldErrors& errors) {
   int64_t number = 0;
-  if (!value.get(number) && value.kind() != Kind::kUint64) {
-    wrong_kind(value, "an integer", at, errors);
+  if (value.get(number)) return integer_of(std::optional(number), least, most, at, errors);
+  if (value.kind() == Kind::kUint64) {
+    out_of_range(std::to_string(least), std::to_string(most), at, errors);
+  } else {
+    wrong_kind(value, kInteger, at, errors);
+  }
+  return std::nullopt;
+}
+
+std::optional<int64_t> integer_of(std::optional<int64_t> number, int64_t least, int64_t most,
+                                  const Pointer& at, FieldErrors& errors) {
+  if (!number) {
+    wrong_kind(Value(), kInteger, at, errors);
+  } else if (*number < least || *number > most) {
+    out_of_range(std::to_string(least), std::to_string(most), at, errors);
     return std::nullopt;
   }
-  if (value.kind() == Kind::kInt64 && number >= least && number <= most) return number;
-  errors.add(at, "is out of range, must be " + std::to_string(least) + ".." + std::to_string(most));
-  return std::nullopt;
+  return number;
 }
 
 std::optional<double> number_of(Value value, double least, double most, const Pointer& at,
                                 FieldErrors& errors) {
   double number = 0;
-  if (!value.get(number)) {
-    wrong_kind(value, "a number", at, errors);
+  if (value.get(number)) return number_of(std::optional(number), least, most, at, errors);
+  wrong_kind(value, kNumber, at, errors);
+  return std::nullopt;
+}
+
+std::optional<double> number_of(std::optional<double> number, double least, double most,
+                                const Pointer& at, FieldErrors& errors) {
+  if (!number) {
+    wrong_kind(Value(), kNumber, at, errors);
+  } else if (!(*number >= least && *number <= most)) {  // NaN is in no range
+    out_of_range(number_text(least), number_text(most), at, errors);
     return std::nullopt;
   }
-  if (number >= least && number <= most) return number;
-  errors.add(at, "is out of range, must be " + number_text(least) + ".." + number_text(most));
-  return std::nullopt;
+  return number;
 }
 
 std::optional<bool> bool_of(Value value, const Pointer& at, FieldErrors& errors) {
   bool flag = false;
   if (value.get(flag)) return flag;
-  wrong_kind(value, "true or false", at, errors);
+  wrong_kind(value, kFlag, at, errors);
   return std::nullopt;
 }
 
+std::optional<bool> bool_of(std::optional<bool> flag, const Pointer& at, FieldErrors& errors) {
+  if (!flag) wrong_kind(Value(), kFlag, at, errors);
+  return flag;
+}
+
 bool is_array_of(Value value, size_t elements_max, const Pointer& at, FieldErrors& errors) {
-  if (!value.is_array()) {
-    wrong_kind(value, "an array", at, errors);
-    return false;
-  }
-  if (value.size() <= elements_max) return true;
-  errors.add(at, "has " + std::to_string(value.size()) + " elements, at most " +
-                     std::to_string(elements_max));
+  if (value.is_array()) return is_array_of(value.size(), elements_max, at, errors);
+  wrong_kind(value, "an array", at, errors);
+  return false;
+}
+
+bool is_array_of(size_t elements, size_t elements_max, const Pointer& at, FieldErrors& errors) {
+  if (elements <= elements_max) return true;
+  errors.add(
+      at, "has " + std::to_string(elements) + " elements, at most " + std::to_string(elements_max));
   return false;
 }
 
