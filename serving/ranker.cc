@@ -69,10 +69,14 @@ struct Ranker::Scratch {
 };
 
 struct Ranker::Page {
-  Page(Scratch& s, std::shared_ptr<const World> w, std::shared_ptr<const PriceTable> p)
-      : scratch(s), world(std::move(w)), prices(std::move(p)) {}
+  Page(Scratch& s, const RankerParts& parts)
+      : scratch(s),
+        options(parts.ranking.get()),
+        world(parts.world.get()),
+        prices(parts.prices.table()) {}
 
   Scratch& scratch;
+  std::shared_ptr<const RankingOptions> options;
   std::shared_ptr<const World> world;
   std::shared_ptr<const PriceTable> prices;
   ViewerState viewer;
@@ -84,15 +88,8 @@ struct Ranker::Page {
   std::string body;
 
   RankContext context(const RankerParts& parts, const RankRequest& request) const {
-    return {viewer,
-            insertions,
-            *world,
-            *prices,
-            parts.features,
-            parts.retriever,
-            parts.options.ranking,
-            scratch.p_click,
-            slate_key(request)};
+    return {viewer,          insertions, *world,          *prices,           parts.features,
+            parts.retriever, *options,   scratch.p_click, slate_key(request)};
   }
 };
 
@@ -110,14 +107,15 @@ RankAnswer Ranker::answer(RankCall& call, std::string_view caller, uint64_t body
                           int64_t deadline_ns) {
   RankRequest& request = call.request;
   RankAnswer answer;
-  const std::lock_guard in_turn(turns_[slate_key(request) % turns_.size()]);
+  const uint64_t viewer = request.user_id.empty() ? slate_key(request) : hash64(request.user_id);
+  const std::lock_guard in_turn(turns_[viewer % turns_.size()]);
   const SlateBook::Found found =
       slates_.find(slate_key(request), hash64(caller), body_hash, request.now, answer.body);
   if (found == SlateBook::Found::kSame) return answer;
   if (found == SlateBook::Found::kOther) return {true, {}};
 
   const auto scratch = scratch_.take();
-  Page page(*scratch, parts_.world.get(), parts_.prices.table());
+  Page page(*scratch, parts_);
   try {
     decide(call, deadline_ns, page);
     if (monotonic_ns() > deadline_ns) page.slate = organic_slate(request, "timeout");

@@ -34,7 +34,8 @@ namespace shanhuo {
 
 // What ranking works with; all of it outlives the Ranker and is thread-safe.
 struct RankerParts {
-  const EngineOptions& options;
+  const EngineOptions& options;  // all but `ranking`, which may change
+  const Published<RankingOptions>& ranking;
   const EngineTime& time;
   const Interner& interner;
   FeatureStore& features;
@@ -86,7 +87,8 @@ class Ranker {
   SlateBook slates_;
   RoomBook rooms_;
   ScratchPool<Scratch> scratch_;
-  // Of two copies of a request at once, by its slate key, the second waits for the first's slate.
+  // A viewer's requests are answered one after the other, so that copies of one get one slate and
+  // frequency caps hold among those that come at once. Without a viewer: a request's copies are.
   std::array<std::mutex, 1024> turns_;
 };
 

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import unittest
+from pathlib import Path
 from urllib.parse import quote
 
 from engine_process import BIN, READY_S, T0, Engine, EngineTest, Events, good, program
@@ -18,7 +19,8 @@ LIVE_S = 1  # a change on disk is live within a second
 
 
 class ProgramsTest(EngineTest):
-    TEXT = "# why it exists\n" + program("goods", enabled="true   # by hand", priority=7) + "# end\n"
+    TEXT = ("# why it exists\n" + program("goods", enabled="true   # by hand", priority=7) +
+            "# the end\n")
     PROGRAMS = {"goods": TEXT, "other": program("other", items="{category: tea}")}
 
     def setUp(self):
@@ -142,7 +144,8 @@ class ProgramsTest(EngineTest):
         def run(*arguments):
             return subprocess.run([BIN, *arguments, "--to", f"http://{self.engine.address}"],
                                   capture_output=True, text=True, timeout=READY_S, check=False)
-        self.assertEqual(json.loads(run("program", "show", "goods", "--json").stdout)["id"], "goods")
+        shown = json.loads(run("program", "show", "goods", "--json").stdout)
+        self.assertEqual(shown["id"], "goods")
         self.assertEqual(run("program", "disable", "goods").returncode, 0)
         self.assertFalse(self.show()["enabled"])
         self.assertEqual(run("program", "enable", "none").returncode, 1)
@@ -241,6 +244,27 @@ class RestartTest(EngineTest):
             self.assertEqual(engine.stats()["decisions_lost"], 0, how)
             self.assertEqual(engine.ask_rank(["a"], **request).status, 409)
 
+    def test_a_backup_brings_everything_back(self):
+        engine, event, copy = self.engine, Events(), Path(self.engine.folder.name) / "copy"
+        event.count = 5000
+        engine.put_items(good("b", creator_id="backed-up"))
+        engine.send(event("click", "b"), event("order", "b", order_id="b1", amount_fen=70))
+        before = engine.totals("backed-up")
+
+        def run(*arguments):
+            return subprocess.run([BIN, *arguments], capture_output=True, text=True,
+                                  timeout=READY_S, check=False)
+        there = ("--to", f"http://{engine.address}")
+        self.assertEqual(run("backup", copy, *there).returncode, 0)
+        self.assertEqual(run("backup", copy, *there).returncode, 1)  # it exists
+        with Engine(self.PROGRAMS, start=False) as other:
+            restored = run("restore", copy, "--data-dir", other.data_dir)
+            self.assertEqual(restored.returncode, 0, restored)
+            other.start()
+            self.assertEqual(other.totals("backed-up"), before)
+            self.assertEqual(other.ask("GET", "/v1/items/b").status, 200)
+            self.assertNotEqual(run("restore", copy, "--data-dir", other.data_dir).returncode, 0)
+
     def test_a_stop_is_graceful(self):
         event = Events()
         event.count = 1000
@@ -290,6 +314,26 @@ class AccessTest(unittest.TestCase):
                 self.assertEqual(engine.ask("GET", "/healthz").status, 200)
             file = (engine.config_dir / "tokens").read_text(encoding="utf-8")
             self.assertFalse([role for role, token in roles.items() if token in file])
+
+    def test_a_changed_token_file_is_in_force_soon_and_callers_have_slates_of_their_own(self):
+        with Engine({"goods": program("goods")}, start=False) as engine:
+            file = engine.config_dir / "tokens"
+            engine.settings["token_file"] = str(file)
+            engine.token = self.new_token(engine, "feed")
+            engine.start()
+            first = engine.rank(["a"], request_id="same")
+            other = self.new_token(engine, "feed")
+            answers = []
+
+            def admitted():
+                engine.token = other
+                answers.append(engine.ask_rank(["b"], request_id="same"))
+                return answers[-1].status != 401
+            self.assertLess(engine.wait_until(admitted), 5)
+            self.assertEqual((answers[-1].status, first["items"][0]["item_id"],
+                              answers[-1].json["items"][0]["item_id"]), (200, "a", "b"))
+            file.write_text("", encoding="utf-8")
+            engine.wait_until(lambda: engine.ask_rank(["a"]).status == 401)
 
     def test_without_tokens_foreign_hosts_and_origins_are_refused(self):
         with Engine() as engine:

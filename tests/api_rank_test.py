@@ -238,6 +238,24 @@ class FrequencyTest(unittest.TestCase):
             self.assertTrue(shown(T0 + DAY_MS))
             self.assertEqual(engine.rank([], now_ms=T0 + DAY_MS)["items"], [])
 
+    def test_caps_hold_among_requests_that_come_at_once(self):
+        goods = program("goods", frequency="[{scope: all, window_s: 3600, max: 1}]")
+        with Engine({"goods": goods}) as engine:
+            engine.put_items(*(good(f"g{n}") for n in range(5)))
+            for user in range(10):
+                start, shown = threading.Barrier(6), []
+
+                def send(number, user=user, start=start, shown=shown):
+                    start.wait()
+                    page = engine.rank(["a", "b"], user_id=f"u{user}", request_id=f"r{number}")
+                    shown.append(len(of_source(page, "boost")))
+                threads = [threading.Thread(target=send, args=(n,)) for n in range(6)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                self.assertEqual(sorted(shown), [0, 0, 0, 0, 0, 1])
+
     def test_a_cap_of_a_goal_is_never_passed(self):
         goals = "[{unit: viewable, at_least: 5, at_most: 7, missed_value_fen: 1000}]"
         with Engine({"goods": program("goods", goals=goals)}, {"clock": "caller"}) as engine:

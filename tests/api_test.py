@@ -77,10 +77,11 @@ class ItemsTest(EngineTest):
 
     def test_kind_creator_and_county_of_an_item_never_change(self):
         self.put(good("fixed", county="433124"))
-        for change, pointer in (({"kind": "video"}, "kind"), ({"creator_id": "other"}, "creator_id"),
-                                ({"county": "500237"}, "county")):
-            answer = self.put(good("fresh"), {**good("fixed", county="433124"), **change})
-            self.assert_refused(answer, 409, f"/items/1/{pointer}")
+        for field, other in (("kind", "video"), ("creator_id", "other"), ("county", "500237")):
+            answer = self.put(good("fresh"), {**good("fixed", county="433124"), field: other})
+            self.assert_refused(answer, 409, f"/items/1/{field}")
+            answer = self.engine.ask("PATCH", "/v1/items/fixed", {field: other})
+            self.assert_refused(answer, 409, f"/{field}")
         self.assertEqual(self.put(good("fixed")).status, 409)  # no county is another one too
         self.assert_absent("fresh")
 
@@ -110,8 +111,8 @@ class ItemsTest(EngineTest):
 
     def test_ids_are_1_to_128_bytes_without_control_characters(self):
         self.assertEqual(self.put(good("x" * 128), good("山/货 ?#%"), good("果" * 42)).status, 200)
-        self.assertEqual(self.engine.ask("GET", "/v1/items/%E5%B1%B1%2F%E8%B4%A7%20%3F%23%25").status,
-                         200)
+        encoded = "%E5%B1%B1%2F%E8%B4%A7%20%3F%23%25"
+        self.assertEqual(self.engine.ask("GET", f"/v1/items/{encoded}").status, 200)
         for item in ("", "x" * 129, "a\nb", "\x7f", "果" * 43):
             self.assert_refused(self.put(good(item)), 422, "/items/0/item_id")
 
@@ -209,6 +210,11 @@ class EventsTest(EngineTest):
                          (2, [1, 2]))
         self.assertEqual(self.grown("applied"), 2)
 
+    def test_blank_lines_and_carriage_returns_of_ndjson_do_not_matter(self):
+        body = f"\r\n{json.dumps(self.event())}\r\n\n{json.dumps(self.event())}"
+        answer = self.engine.send(body=body, content_type="application/x-ndjson").json
+        self.assertEqual(answer, {"accepted": 2, "rejected": []})
+
     def test_protobuf_says_the_same(self):
         events = [self.event(user="proto"), self.event(kind="x"), self.event(user="proto")]
         body = b"".join(b"\x0a" + varint(len(each)) + each for each in map(protobuf_event, events))
@@ -284,8 +290,10 @@ class EventsTest(EngineTest):
         events = [self.event(item=f"i{n % 7}") for n in range(500)]
         self.engine.send(*events, *events[:50], drain=False)
         self.engine.restart()
-        counts = self.engine.drain()
         self.assertEqual((self.grown("applied"), self.grown("duplicate")), (500, 50))
+        self.engine.send(*events)  # a sender that did not hear the answer sends again
+        counts = self.engine.drain()
+        self.assertEqual((self.grown("applied"), self.grown("duplicate")), (500, 550))
         self.assertEqual(counts["accepted"],
                          sum(counts[end] for end in ("applied", "duplicate", "late", "dead")))
 
@@ -438,8 +446,8 @@ class BadInputTest(EngineTest):
         self.assertEqual(self.raw(self.head("content-type: application/json",
                                             "content-length: 10485760", "")), 413)
         chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-        self.assertIn(self.raw(self.head("content-type: application/json",
-                                         "transfer-encoding: chunked", "") + chunk * 10), (413, None))
+        chunked = self.head("content-type: application/json", "transfer-encoding: chunked", "")
+        self.assertIn(self.raw(chunked + chunk * 10), (413, None))
         self.assertEqual(self.engine.ask("GET", "/healthz").status, 200)
 
     def test_100_000_headers_are_431_at_most_16_kib_are_read(self):
