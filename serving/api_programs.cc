@@ -156,6 +156,7 @@ void HttpApi::patch_program(Call& call) {
 
 void HttpApi::list_parameters(Call& call) {
   EngineOptions options = engine_.options();
+  options.ranking = *engine_.ranking();
   std::string out;
   JsonWriter json(out);
   json.begin_object();

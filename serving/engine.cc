@@ -63,6 +63,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       prices_(price_options(options_), remaining_goal_law(options_.price_law)),
       calibration_(options_.calibration),
       retriever_(options_.retrieval),
+      ranking_(std::make_shared<const RankingOptions>(options_.ranking)),
       world_(build_world(catalogue_.snapshot(), programs_.current())),
       keys_(nullptr) {
   catalogue_.set_codec({encode_catalogue_change, decode_catalogue_change});
@@ -111,8 +112,8 @@ Status Engine::open_parts() {
 Status Engine::start() {
   features_ = std::make_unique<FeatureStore>(options_.features, interner_, catalogue_, keys_);
   dedup_ = std::make_unique<Deduplicator>("ev", options_.dedup);
-  ranker_ = std::make_unique<Ranker>(RankerParts{options_, time_, interner_, *features_, world_,
-                                                 keys_, retriever_, prices_, calibration_,
+  ranker_ = std::make_unique<Ranker>(RankerParts{options_, ranking_, time_, interner_, *features_,
+                                                 world_, keys_, retriever_, prices_, calibration_,
                                                  *decisions_, metrics_});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<LabelObserver>(ranker_->slates(), calibration_));
@@ -311,6 +312,10 @@ Status Engine::backup(const std::string& directory) {
     if (error) return Error{ErrorCode::kIo, directory + "/" + file + ": " + error.message()};
   }
   return {};
+}
+
+void Engine::set_ranking(const RankingOptions& options) {
+  ranking_.set(std::make_shared<const RankingOptions>(options));
 }
 
 Status Engine::set_program_enabled(std::string_view id, bool enabled,

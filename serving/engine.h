@@ -63,7 +63,11 @@ class Engine {
   // Brings metrics up to date with the pipeline, for a scrape.
   void sync_metrics();
 
+  // As the engine was opened with, but for `ranking`.
   const EngineOptions& options() const { return options_; }
+  // Takes the options over for the next requests; the other sections of engine.yaml need a restart.
+  void set_ranking(const RankingOptions& options);
+  std::shared_ptr<const RankingOptions> ranking() const { return ranking_.get(); }
   EngineTime& time() { return time_; }
   const Interner& interner() const { return interner_; }
   std::shared_ptr<const Catalogue> catalogue() const { return catalogue_.snapshot(); }
@@ -105,6 +109,7 @@ class Engine {
   PriceController prices_;
   CalibrationLearner calibration_;
   IndexRetriever retriever_;
+  Published<RankingOptions> ranking_;
   Published<World> world_;
   Published<TokenKeys> keys_;
   std::unique_ptr<EmbeddedLog> log_;

@@ -80,11 +80,50 @@ void connect_metrics(Engine& engine, const HttpServer& server) {
   };
 }
 
-// Waits for SIGINT or SIGTERM; meanwhile a changed token file comes into force.
-void wait_for_signal(const sigset_t& signals, Access& access) {
-  const timespec second{1, 0};
-  for (;;) {
-    if (sigtimedwait(&signals, nullptr, &second) > 0) return;
+// engine.yaml as it is on disk: what it holds is taken over when it changes, or refused.
+class LiveOptions {
+ public:
+  LiveOptions(const CliArguments& arguments, EngineOptions options)
+      : arguments_(arguments), options_(std::move(options)), text_(read().value_or("")) {}
+
+  void take_over(Engine& engine) {
+    std::optional<std::string> text = read();
+    if (!text || *text == text_) return;  // gone for a moment: an editor is writing it
+    text_ = std::move(*text);
+    ConfigErrors errors;
+    EngineOptions next = read_options(arguments_, errors);
+    if (!errors.empty()) {
+      std::fprintf(stderr, "%s: refused, the last good one stays:\n",
+                   arguments_.config_file.c_str());
+      print(errors);
+      return;
+    }
+    engine.set_ranking(next.ranking);
+    const std::vector<Option> now = option_table(options_), then = option_table(next);
+    for (size_t i = 0; i < now.size(); ++i) {
+      if (now[i].section == "ranking" || now[i].value() == then[i].value()) continue;
+      std::fprintf(stderr, "%s: %s needs a restart\n", arguments_.config_file.c_str(),
+                   now[i].name().c_str());
+    }
+  }
+
+ private:
+  std::optional<std::string> read() const {
+    Result<std::string> text = read_text_file(arguments_.config_file);
+    if (!text.ok()) return std::nullopt;
+    return std::move(text).value();
+  }
+
+  const CliArguments& arguments_;
+  EngineOptions options_;  // as the engine runs with
+  std::string text_;
+};
+
+// Waits for SIGINT or SIGTERM; meanwhile changed tokens and options come into force.
+void wait_for_signal(const sigset_t& signals, Access& access, LiveOptions& live, Engine& engine) {
+  const timespec period{0, 300'000'000};
+  while (sigtimedwait(&signals, nullptr, &period) <= 0) {
+    live.take_over(engine);
     const Result<bool> reloaded = access.reload_if_changed();
     if (!reloaded.ok()) {
       std::fprintf(stderr, "tokens: refused, the last good ones stay: %s\n",
@@ -93,8 +132,8 @@ void wait_for_signal(const sigset_t& signals, Access& access) {
   }
 }
 
-int serve(const EngineOptions& options, const HttpServerOptions& server_options,
-          const std::string& config_dir, Access& access) {
+int serve(const CliArguments& arguments, const EngineOptions& options,
+          const HttpServerOptions& server_options, Access& access) {
   // Before any thread starts, so that only this one sees the signals.
   sigset_t signals;
   sigemptyset(&signals);
@@ -103,7 +142,7 @@ int serve(const EngineOptions& options, const HttpServerOptions& server_options,
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   const WallClock clock;
-  Result<std::unique_ptr<Engine>> engine = Engine::open(options, config_dir, clock);
+  Result<std::unique_ptr<Engine>> engine = Engine::open(options, config_folder(arguments), clock);
   if (!engine.ok()) return fail(engine.error());
   HttpApi api(*engine.value(), access);
   HttpServer server(server_options, [&api](HttpRequest&& request, Responder respond) {
@@ -113,7 +152,8 @@ int serve(const EngineOptions& options, const HttpServerOptions& server_options,
   if (const Status status = server.start(); !status.ok()) return fail(status.error());
   std::printf("ready: http://%s:%u\n", server_options.host.c_str(), server.port());
   std::fflush(stdout);
-  wait_for_signal(signals, access);
+  LiveOptions live(arguments, options);
+  wait_for_signal(signals, access, live, *engine.value());
   server.stop();
   engine.value()->stop();
   return kExitDone;
@@ -139,7 +179,7 @@ int serve_verb(const CliArguments& arguments) {
     return fail(status.error());
   const std::string warning = access.value()->permission_warning();
   if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
-  return serve(options, server.value(), config_folder(arguments), *access.value());
+  return serve(arguments, options, server.value(), *access.value());
 }
 
 int check_verb(const CliArguments& arguments) {
