@@ -52,7 +52,7 @@ std::span<const Route> HttpApi::routes() {
       Route{"POST", "/v1/rank", kFeed, false, &HttpApi::rank},
       Route{"POST", "/v1/events", kIngest, false, &HttpApi::post_events},
       Route{"PUT", "/v1/items", kIngest, true, &HttpApi::put_items},
-      Route{"GET", "/v1/items/{id}", kIngest, false, &HttpApi::get_item},
+      Route{"GET", "/v1/items/{id}", kIngest, true, &HttpApi::get_item},
       Route{"PATCH", "/v1/items/{id}", kIngest, true, &HttpApi::patch_item},
       Route{"DELETE", "/v1/items/{id}", kIngest, true, &HttpApi::delete_item},
       Route{"PUT", "/v1/creators", kIngest, true, &HttpApi::put_creators},
