@@ -4,8 +4,8 @@
 // Refused, with the place: aliases, anchors, tags, merge keys, duplicate keys, keys that are no
 // plain text, more than one document, more than kYamlBytesMax bytes or kYamlDepthMax levels,
 // control characters, text that is not UTF-8. Lines and columns count from 1, columns in code
-// points as editors do. Scalars stay text here; what they mean is decided by the reader that knows the
-// key (reader.h), so `010` and `.nan` are never guessed at.
+// points as editors do. Scalars stay text here; what they mean is decided by the reader that
+// knows the key (reader.h), so `010` and `.nan` are never guessed at.
 #pragma once
 
 #include <string>

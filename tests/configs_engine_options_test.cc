@@ -208,10 +208,11 @@ TEST(EngineOptions, ListsHaveTheirLengthAndOnlyNumbersWithinBounds) {
   EngineOptions options;
   EXPECT_EQ(read_errors("ranking:\n  prior_click: [0.1, 0.2]\n", options),
             "engine.yaml:2:16: ranking.prior_click: must have 7 numbers\n");
-  EXPECT_EQ(read_errors("ranking:\n  prior_click: [0, 1, .5, 0.5, \"0.5\", 2, 0.5]\n", options),
+  EXPECT_EQ(read_errors("ranking:\n  prior_click: [0, 1, .5, -1, \"0.5\", 2, 0.5]\n", options),
             "engine.yaml:2:23: ranking.prior_click: must be a number from 0 to 1\n"
-            "engine.yaml:2:32: ranking.prior_click: must be a number from 0 to 1\n"
-            "engine.yaml:2:39: ranking.prior_click: must be a number from 0 to 1\n");
+            "engine.yaml:2:27: ranking.prior_click: must be a number from 0 to 1\n"
+            "engine.yaml:2:31: ranking.prior_click: must be a number from 0 to 1\n"
+            "engine.yaml:2:38: ranking.prior_click: must be a number from 0 to 1\n");
   EXPECT_EQ(read_errors("ranking: {prior_click: [0, 1, 0, 0, 0, 0, 0.25]}\n", options), "");
   EXPECT_EQ(options.ranking.prior_click[1], 1);
   EXPECT_EQ(options.ranking.prior_click[6], 0.25);

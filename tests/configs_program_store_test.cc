@@ -77,12 +77,14 @@ TEST_F(ProgramStoreTest, ReadsOnlyWhenSomethingChanged) {
   EXPECT_EQ(live(), "b ");
 }
 
-TEST_F(ProgramStoreTest, SeesAReplacementOfTheSameSizeAtOnce) {
-  for (int round = 0; round < 50; ++round) {
-    write("a.yaml", program("a", round % 2 == 0 ? "priority: 1\n" : "priority: 2\n"));
-    ASSERT_TRUE(store_.reload()) << round;
-    ASSERT_EQ(store_.current()->programs[0]->priority, 1 + round % 2);
-  }
+TEST_F(ProgramStoreTest, SeesAReplacementOfTheSameSizeAndTime) {
+  write("a.yaml", program("a", "priority: 1\n"));
+  ASSERT_TRUE(store_.reload());
+  const auto time = fs::last_write_time(path("a.yaml"));
+  write("a.yaml", program("a", "priority: 2\n"));
+  fs::last_write_time(path("a.yaml"), time);
+  EXPECT_TRUE(store_.reload());
+  EXPECT_EQ(store_.current()->programs[0]->priority, 2);
 }
 
 TEST_F(ProgramStoreTest, TheVersionTellsTheContentsNotTheTimes) {

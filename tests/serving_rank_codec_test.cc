@@ -205,6 +205,13 @@ TEST(RankCodec, PointersStayRightBehindACandidateThatIsWrong) {
       << read.said();
 }
 
+TEST(RankCodec, CandidatesWithoutAnIdAreNotTheSameItem) {
+  const Read read(base("candidates", R"([{"score":1},{"score":1}])"));
+  EXPECT_EQ(read.said(),
+            "/candidates/0/item_id: missing, must be a string\n"
+            "/candidates/1/item_id: missing, must be a string\n");
+}
+
 TEST(RankCodec, AnyFiniteScoreIsTakenUnlessProbabilitiesAreAskedFor) {
   const auto scored = [](const std::string& score) {
     return base("candidates", "[{\"item_id\":\"a\",\"score\":" + score + "}]");
