@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Real impressions through the running engine, and every count compared with sums made here from
-the CSV files alone (evaluation.md, kuairand-stream). KuaiRand-Pure is imported and replayed over the
-public API on a caller's clock; the engine is killed (SIGKILL) three times amid the replay and
-restarted on its folder; afterwards everything is sent a second time. Then, for every creator and
-every item, served, viewable, clicks, plays, watch_ms and likes are exactly the oracle's, different
-viewers lie within the sketch's error, and accepted = applied + duplicate + late + dead.
-A second run without kills, at full speed, says how fast and how fresh.
+the CSV files alone (evaluation.md, kuairand-stream). KuaiRand-Pure is imported and replayed
+over the public API on a caller's clock; the engine is killed (SIGKILL) three times amid the
+replay and restarted on its folder; afterwards everything is sent a second time. Then, for
+every creator and every item, served, viewable, clicks, plays, watch_ms and likes are exactly
+the oracle's, different viewers lie within the sketch's error, and accepted = applied +
+duplicate + late + dead. A second run without kills, at full speed, says how fast and how
+fresh.
 
-The data stand beside the project (../shared/data/kuairand) or where SHANHUO_DATA says; without
-them, or without the engine (SHANHUO_BIN), this is skipped. Run: python3 tests/kuairand_test.py"""
+The data stand beside the project (../shared/data/kuairand) or where SHANHUO_DATA says;
+without them, or without the engine (SHANHUO_BIN), this is skipped. Run: python3
+tests/kuairand_test.py"""
 
 import csv
 import http.client
