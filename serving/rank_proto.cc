@@ -4,61 +4,33 @@
 #include "serving/rank_proto.h"
 
 #include <google/protobuf/arena.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/stubs/logging.h>
-#include <google/protobuf/wire_format_lite.h>
 
 #include "serving/rank.pb.h"
 #include "serving/rank_checks.h"
+#include "streaming/codec_wire.h"
 
 namespace shanhuo {
 namespace {
 
-using google::protobuf::internal::WireFormatLite;
 using json::FieldErrors;
 using json::Pointer;
 using Request = wire::RankRequest;
 
 constexpr size_t kFirstBlockBytes = 64u << 10;
 
-// Bytes that are wrong are told to who sent them. The library would write a line on stderr for
-// each, which any caller could fill a disk with; its handler is set before there are threads.
-[[maybe_unused]] google::protobuf::LogHandler* const kLibrarysOwnLog =
-    google::protobuf::SetLogHandler(nullptr);
-
 struct ListSizes {
   size_t candidates = 0;
   size_t lineup = 0;
 };
-
-// Calls each(number, content) for the fields of a message that have a length; false when the bytes
-// are no message.
-template <typename Each>
-bool each_part(std::string_view bytes, const Each& each) {
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
-                                            static_cast<int>(bytes.size()));
-  while (const uint32_t tag = in.ReadTag()) {
-    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-      if (!WireFormatLite::SkipField(&in, tag)) return false;
-      continue;
-    }
-    uint32_t length = 0;
-    if (!in.ReadVarint32(&length)) return false;
-    const auto at = static_cast<size_t>(in.CurrentPosition());
-    if (length > bytes.size() - at || !in.Skip(static_cast<int>(length))) return false;
-    if (!each(WireFormatLite::GetTagFieldNumber(tag), bytes.substr(at, length))) return false;
-  }
-  return in.ConsumedEntireMessage();
-}
 
 bool count_lists(std::string_view body, ListSizes& sizes) {
   const auto in_room = [&](int number, std::string_view) {
     sizes.lineup += number == Request::Room::kLineupFieldNumber ? 1 : 0;
     return true;
   };
-  return each_part(body, [&](int number, std::string_view content) {
+  return each_wire_part(body, [&](int number, std::string_view content) {
     sizes.candidates += number == Request::kCandidatesFieldNumber ? 1 : 0;
-    return number != Request::kRoomFieldNumber || each_part(content, in_room);
+    return number != Request::kRoomFieldNumber || each_wire_part(content, in_room);
   });
 }
 

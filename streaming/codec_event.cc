@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "streaming/codec.h"
+#include "streaming/codec_wire.h"
 #include "streaming/event_fields.h"
 #include "streaming/shanhuo.pb.h"
 
@@ -195,25 +196,20 @@ Status EventDecoder::Rep::protobuf_body(std::string_view body, const Each& each)
     return Error{ErrorCode::kTooLarge, std::to_string(body.size()) + " bytes, at most " +
                                            std::to_string(options.body_bytes_max)};
   }
-  if (!batch.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+  const auto events = count_wire_parts(body, wire::EventBatch::kEventsFieldNumber);
+  if (events && *events > options.events_max) return too_many(*events, options.events_max);
+  if (!events || !batch.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
     return Error{ErrorCode::kInvalid, "not a protobuf EventBatch"};
   }
-  const auto events = static_cast<size_t>(batch.events_size());
-  if (events > options.events_max) return too_many(events, options.events_max);
   Interaction event;
-  for (size_t i = 0; i < events; ++i) {
+  for (size_t i = 0; i < *events; ++i) {
     const Reason reason = from_wire(batch.events(static_cast<int>(i)), event);
     each(i, reason, event);
   }
   return {};
 }
 
-EventDecoder::EventDecoder(const Options& options) : rep_(std::make_unique<Rep>(options)) {
-  // What is wrong with a client's bytes is the client's to hear, not our log's: a line a field of
-  // bad UTF-8 would let anybody fill the disk.
-  static const auto quiet = google::protobuf::SetLogHandler(nullptr);
-  static_cast<void>(quiet);
-}
+EventDecoder::EventDecoder(const Options& options) : rep_(std::make_unique<Rep>(options)) {}
 EventDecoder::~EventDecoder() = default;
 EventDecoder::EventDecoder(EventDecoder&&) noexcept = default;
 EventDecoder& EventDecoder::operator=(EventDecoder&&) noexcept = default;

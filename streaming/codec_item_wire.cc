@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "streaming/codec.h"
 #include "streaming/codec_season.h"
+#include "streaming/codec_wire.h"
 #include "streaming/shanhuo.pb.h"
 
 namespace shanhuo {
@@ -138,8 +139,13 @@ Result<CatalogueChange> block_from_wire(const wire::Block& wire) {
 
 Result<std::vector<Item>> decode_items_protobuf(std::string_view body, size_t items_max,
                                                 json::FieldErrors& errors) {
+  const auto count = count_wire_parts(body, wire::ItemBatch::kItemsFieldNumber);
+  if (count && *count > items_max) {
+    return Error{ErrorCode::kTooLarge,
+                 std::to_string(*count) + " items, at most " + std::to_string(items_max)};
+  }
   wire::ItemBatch batch;
-  if (!batch.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+  if (!count || !batch.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
     return Error{ErrorCode::kInvalid, "not a protobuf ItemBatch"};
   }
   const json::Pointer at;
