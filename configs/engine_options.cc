@@ -152,10 +152,11 @@ void read_engine_options(std::string_view text, const std::string& file, EngineO
 }
 
 void set_engine_option(std::string_view assignment, EngineOptions& options, ConfigErrors& errors) {
+  const std::string source = "--set";  // outlives the reader below
   const size_t equals = assignment.find('=');
   const std::string_view name = assignment.substr(0, equals);
   if (equals == std::string_view::npos) {
-    errors.push_back({"--set", 0, 0, std::string(name), "must be key=value"});
+    errors.push_back({source, 0, 0, std::string(name), "must be key=value"});
     return;
   }
   for (const Option& option : option_table(options)) {
@@ -163,16 +164,16 @@ void set_engine_option(std::string_view assignment, EngineOptions& options, Conf
     // The value is read as the file would read it, in a document of its own.
     YamlNode value;
     const std::string text(assignment.substr(equals + 1));
-    if (!parse_yaml(text, "--set", value, errors)) return;
+    if (!parse_yaml(text, source, value, errors)) return;
     YamlNode map;
     map.kind = YamlNode::Kind::kMap;
     map.members.push_back({std::string(option.key), 0, 0, std::move(value)});
     map.members.back().value.line = 0;
-    MapReader reader(map, std::string(option.section), "--set", errors);
+    MapReader reader(map, std::string(option.section), source, errors);
     read_option(reader, option);
     return;
   }
-  errors.push_back({"--set", 0, 0, std::string(name), "unknown key; see engine.yaml"});
+  errors.push_back({source, 0, 0, std::string(name), "unknown key; see engine.yaml"});
 }
 
 std::string default_engine_yaml() {
