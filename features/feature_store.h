@@ -116,6 +116,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   // Readers, from any thread.
   ViewerState viewer(std::string_view user_id) const;
   ItemRates rates(ItemIndex item) const override { return items_.rates(item); }
+  void prefetch(ItemIndex item) const override { items_.prefetch_rates(item); }
   ItemWindows windows(ItemIndex item) const { return items_.windows(item); }
   ItemWindows windows(std::span<const ItemIndex> items) const { return items_.windows(items); }
   std::vector<ItemIndex> popular(size_t n) const { return items_.popular(n); }

@@ -78,6 +78,11 @@ ItemIndex Interner::find(std::string_view id) const {
   return find_in(*table_.load(std::memory_order_acquire), hash64(id), id);
 }
 
+void Interner::prefetch(std::string_view id) const {
+  const Table& table = *table_.load(std::memory_order_acquire);
+  __builtin_prefetch(&table.slots[hash64(id) & table.mask]);
+}
+
 std::string_view Interner::view_of(ItemIndex index) const {
   CHECK(index < size());
   const char** chunk = chunks_[index / kEntriesPerChunk].load(std::memory_order_acquire);

@@ -43,6 +43,7 @@ class Interner final : public Checkpointed {
 
   ItemIndex intern(std::string_view id);      // its index, given now if it has none; kNoItem: full
   ItemIndex find(std::string_view id) const;  // kNoItem when it has none
+  void prefetch(std::string_view id) const;   // a hint that find() of it comes soon
   std::string_view view_of(
       ItemIndex index) const;  // Requires: index < size(). Lives as long as this
   std::string id_of(ItemIndex index) const { return std::string(view_of(index)); }

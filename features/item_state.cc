@@ -47,6 +47,11 @@ void ItemState::prefetch(ItemIndex item) const {
   __builtin_prefetch(&chunk->histories[item % kChunk], 1);
 }
 
+void ItemState::prefetch_rates(ItemIndex item) const {
+  const Chunk* chunk = chunk_of(item);
+  if (chunk != nullptr) __builtin_prefetch(&chunk->rates[item % kChunk]);
+}
+
 void ItemState::prefetch_buckets(ItemIndex item) const {
   const Chunk* chunk = chunk_of(item);
   if (chunk == nullptr) return;

@@ -58,6 +58,7 @@ class ItemState final : public Checkpointed {
   // some work later, its newest buckets. Writer only.
   void prefetch(ItemIndex item) const;
   void prefetch_buckets(ItemIndex item) const;
+  void prefetch_rates(ItemIndex item) const;  // for readers
 
   // Decayed to the watermark; all zero for an item without events.
   ItemRates rates(ItemIndex item) const;

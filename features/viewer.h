@@ -69,6 +69,7 @@ class ItemRatesReader {
  public:
   virtual ~ItemRatesReader() = default;
   virtual ItemRates rates(ItemIndex index) const = 0;
+  virtual void prefetch(ItemIndex) const {}  // a hint that rates() of it comes soon
 };
 
 }  // namespace shanhuo

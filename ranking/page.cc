@@ -44,6 +44,16 @@ double viewer_price(const PriceTable& prices, const RankingOptions& options) {
   return std::min(kMost, prices.viewer_price * prices.user_loss_budget / options.user_loss_budget);
 }
 
+// Candidates lie anywhere in memory: asks for what the next ones need while this one is looked at.
+void prefetch_after(size_t i, const std::vector<ItemIndex>& items, const RankContext& context) {
+  constexpr size_t kNear = 8, kFar = 24;
+  if (i + kFar < items.size()) {
+    context.world.prefetch_place(items[i + kFar]);
+    context.rates.prefetch(items[i + kFar]);
+  }
+  if (i + kNear < items.size()) context.world.catalogue().prefetch(items[i + kNear]);
+}
+
 // Boostable items of the organic list that retrieval did not bring.
 void add_listed(const RankRequest& request, const World& world, RankScratch::Parts& parts) {
   parts.listed.assign(parts.retrieved.begin(), parts.retrieved.end());
@@ -92,7 +102,9 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   context.retriever.retrieve(request, viewer, world, context.options, parts.retrieved);
   add_listed(request, world, parts);
   parts.candidates.clear();
-  for (const ItemIndex index : parts.retrieved) {
+  for (size_t i = 0; i < parts.retrieved.size(); ++i) {
+    prefetch_after(i, parts.retrieved, context);
+    const ItemIndex index = parts.retrieved[i];
     BoostCandidate candidate;
     candidate.eligible = parts.eligibility.check(index, [&](ProgramIndex p) {
       return !selection.room || (world.program(p).room && world.program(p).room->max > 0);

@@ -5,9 +5,9 @@
 // Ids are ours (ItemIndex); eligibility is checked by the caller again after every search.
 //
 // Up to `exact_below` rows every row is scanned, and the answer is exact. Above, an inverted file
-// (FAISS IndexIVFFlat) whose number of probed lists is chosen when it is built: the smallest that
-// finds `recall_target` of the exact top `recall_k` on sample queries, so that a change of the data
-// cannot silently lose items. measured_recall() says what it got.
+// of 8-bit codes with exact re-ranking, whose number of probed lists is chosen when it is built:
+// the smallest that finds `recall_target` of the exact top `recall_k` on sample queries, so that a
+// change of the data cannot silently lose items. measured_recall() says what it got.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "features/catalogue.h"
+#include "ranking/vector_kernels.h"
 
 namespace shanhuo {
 
@@ -23,7 +24,7 @@ struct VectorIndexOptions {
   int64_t exact_below = 8'000;   // rows, at least 1'024 count; a scan costs about 20 ns a row
   double recall_target = 0.995;  // higher probes more lists
   int recall_k = 100;
-  int recall_queries = 64;  // each is one exact scan while building
+  int recall_queries = 128;  // each is one exact scan while building
   uint64_t seed = 1;
 };
 
@@ -65,9 +66,5 @@ class VectorIndex {
   int probes_ = 0;
   double measured_recall_ = 1;
 };
-
-// out[i] = inner product of row i and `query`, rows row-major n x kDims. AVX2 where the processor
-// has it.
-void inner_products(const float* rows, size_t n, const float* query, float* out);
 
 }  // namespace shanhuo

@@ -52,6 +52,14 @@ class World {
     const auto& entry = chunks_[chunk]->entries[index % Catalogue::kChunk];
     return {entry.programs.data(), entry.count};
   }
+  // A hint that item() and programs_of() of it come soon.
+  void prefetch_place(ItemIndex index) const {
+    catalogue_->prefetch_place(index);
+    const size_t chunk = index / Catalogue::kChunk;
+    if (chunk < chunks_.size() && chunks_[chunk]) {
+      __builtin_prefetch(&chunks_[chunk]->entries[index % Catalogue::kChunk]);
+    }
+  }
   // Items that belong to at least one program, ascending. What retrieval may return.
   std::span<const ItemIndex> boostable() const { return *boostable_; }
   // Items of one program, ascending.

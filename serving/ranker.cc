@@ -143,6 +143,9 @@ void Ranker::decide(RankCall& call, int64_t deadline_ns, Page& page) {
   }
   Scratch& scratch = page.scratch;
   scratch.scores.clear();
+  for (const RankCandidate& candidate : request.candidates) {
+    parts_.interner.prefetch(candidate.item_id);
+  }
   for (RankCandidate& candidate : request.candidates) {
     candidate.index = parts_.interner.find(candidate.item_id);
     scratch.scores.push_back(candidate.score);
