@@ -51,8 +51,8 @@ using Mac = std::array<uint8_t, kMacBytes>;
 
 // libsodium picks its fastest BLAKE2b here, and finds the random device.
 void init_sodium() {
-  static const int ready = sodium_init();
-  CHECK(ready >= 0);
+  static const int kReady = sodium_init();
+  CHECK(kReady >= 0);
 }
 
 std::string base64url(const uint8_t* bytes, size_t size) {

@@ -118,14 +118,14 @@ bool item_attribute_known(std::string_view dotted_path) {
 }
 
 std::string_view item_attributes_allowed() {
-  static const std::string allowed = [] {
+  static const std::string kAllowed = [] {
     std::string text;
     for (const ItemField& field : kItemFields) text += std::string(field.path) + ", ";
     for (const std::string_view path : kOtherPaths) text += std::string(path) + ", ";
     text.resize(text.size() - 2);
     return text;
   }();
-  return allowed;
+  return kAllowed;
 }
 
 std::string_view viewer_tier(int64_t events) {

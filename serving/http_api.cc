@@ -99,14 +99,14 @@ HttpApi::HttpApi(Engine& engine, const Access& access)
       worker_(kWorkerThreads, kWorkerQueueMax) {}
 
 void HttpApi::handle(HttpRequest&& request, Responder respond) {
-  static const std::vector<Pattern> patterns = [] {
+  static const std::vector<Pattern> kPatterns = [] {
     std::vector<Pattern> all;
     for (const Route& route : routes()) all.push_back({&route, split(route.path)});
     return all;
   }();
   auto call = std::make_shared<Call>(Call{std::move(request), std::move(respond), {}, {}});
   std::string allowed;
-  for (const Pattern& pattern : patterns) {
+  for (const Pattern& pattern : kPatterns) {
     if (!pattern.matches(call->request.segments, call->arguments)) continue;
     const Route& route = *pattern.route;
     if (route.method != call->request.method) {

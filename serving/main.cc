@@ -7,7 +7,7 @@
 
 int main(int argc, char** argv) {
   using namespace shanhuo;  // NOLINT(google-build-using-namespace)
-  const Verb kVerbs[] = {
+  const Verb verbs[] = {
       {"serve", "", "runs the engine until it is stopped", 0, 0, {}, serve_verb},
       {"check", "", "validates every YAML file of the configuration", 0, 0, {}, check_verb},
       {"import", "FORMAT PATH", "makes items.ndjson and events.ndjson of a public data set", 2, 2,
@@ -42,5 +42,5 @@ int main(int argc, char** argv) {
        {},
        restore_verb},
   };
-  return run_cli(kVerbs, argc, argv);
+  return run_cli(verbs, argc, argv);
 }
