@@ -36,9 +36,7 @@ double freshness_quantile(const PipelineStats& stats, double q) {
   for (const uint64_t count : stats.freshness_ms) sum += count;
   for (size_t i = 0; i < stats.freshness_ms.size() && sum > 0; ++i) {
     seen += stats.freshness_ms[i];
-    if (static_cast<double>(seen) >= q * static_cast<double>(sum)) {
-      return static_cast<double>(int64_t{1} << i);
-    }
+    if (static_cast<double>(seen) >= q * static_cast<double>(sum)) return kFreshnessMs[i];
   }
   return 0;
 }

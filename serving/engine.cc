@@ -352,7 +352,7 @@ void Engine::sync_metrics() {
         count - (before == synced_.dead_by_reason.end() ? 0 : before->second));
   }
   for (size_t i = 0; i < now.freshness_ms.size(); ++i) {
-    metrics_.freshness.observe_many(1e-3 * static_cast<double>(int64_t{1} << i),
+    metrics_.freshness.observe_many(1e-3 * kFreshnessMs[i],
                                     now.freshness_ms[i] - synced_.freshness_ms[i]);
   }
   const uint64_t expired = features_->stats().token_expired;

@@ -39,7 +39,7 @@ struct EmbeddedLog::State::Group {
   std::vector<PendingAppend> appends;
   std::vector<std::pair<Done, Error>> refusals;
   size_t bytes = 0;
-  std::vector<std::shared_ptr<const Block>> blocks;
+  std::vector<std::shared_ptr<Block>> blocks;
   std::vector<int64_t> first_offsets;  // of each append
 };
 
@@ -176,12 +176,14 @@ void EmbeddedLog::State::commit(Group& group) {
 }
 
 void EmbeddedLog::State::publish(Group& group) {
-  for (std::shared_ptr<const Block>& block : group.blocks) {
+  const int64_t now_ns = monotonic_ns();
+  for (const std::shared_ptr<Block>& block : group.blocks) {
+    block->durable_ns = now_ns;
     LogPartition& partition = at(block->topic, block->partition);
     partition.end_offset = block->end_offset();
     partition.time_index_slot = window_of(block->accepted_at, kTimeIndexSlot);
     stats.records += block->count;
-    keep_in_tail(std::move(block));
+    keep_in_tail(block);
   }
   ++stats.groups;
 }

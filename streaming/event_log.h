@@ -34,7 +34,8 @@ struct AppendRecord {
 struct LogRecord {
   uint32_t partition = 0;
   int64_t offset = 0;
-  Millis accepted_at;  // stamped by the log on append, non-decreasing within a partition
+  Millis accepted_at;      // stamped by the log on append, non-decreasing within a partition
+  int64_t durable_ns = 0;  // monotonic_ns() when it was; 0: before this process began, or not known
   ContentType content = ContentType::kProtobuf;
   std::string_view key;
   std::string_view value;

@@ -130,6 +130,7 @@ LogRecord FrameCursor::take() {
   record.partition = block_->partition;
   record.offset = offset();
   record.accepted_at = block_->accepted_at;
+  record.durable_ns = block_->durable_ns;
   record.content = static_cast<ContentType>(frame[0]);
   record.key = {frame + kFrameHeaderBytes, key_bytes};
   record.value = {frame + kFrameHeaderBytes + key_bytes, value_bytes};

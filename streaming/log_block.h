@@ -20,6 +20,7 @@ struct Block {
   uint32_t count = 0;
   Millis accepted_at;
   std::string bytes;
+  int64_t durable_ns = 0;  // monotonic_ns() when it was written; 0: read from the store
 
   int64_t end_offset() const { return first_offset + count; }
 };

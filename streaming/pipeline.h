@@ -62,12 +62,16 @@ struct PipelineParts {
   // Everything that a checkpoint holds besides the pipeline's own counters, in the order of
   // restore; includes the deduplicator and the catalogue.
   std::vector<Checkpointed*> checkpointed;
-  const Clock* clock = nullptr;  // for the freshness figures only
+  const Clock* clock = nullptr;  // for the freshness of what an earlier process accepted
 };
 
-// freshness_ms[i]: interactions that were visible at most 2^i ms after accepted_at (and more than
-// 2^(i-1)); the last takes the rest.
-inline constexpr int kFreshnessBuckets = 24;
+// freshness_ms[i]: interactions that were visible at most kFreshnessMs[i] after they were durable
+// (and later than the bound before); the last takes the rest. What was durable before this process
+// began counts from its accepted_at.
+inline constexpr std::array kFreshnessMs = {0.25, 0.5,  1.0,   1.5,   2.0,   3.0,  4.0,  5.0,
+                                            6.0,  8.0,  10.0,  12.0,  16.0,  24.0, 32.0, 48.0,
+                                            64.0, 96.0, 128.0, 256.0, 512.0, 1e3,  1e4,  1e9};
+inline constexpr size_t kFreshnessBuckets = kFreshnessMs.size();
 
 struct PipelineStats {
   uint64_t accepted = 0, applied = 0, duplicate = 0, late = 0, dead = 0;

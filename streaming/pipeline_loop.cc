@@ -3,8 +3,9 @@
 #include "streaming/pipeline_loop.h"
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
+
+#include "base/clock.h"
 
 namespace shanhuo {
 namespace {
@@ -78,10 +79,10 @@ void Pipeline::Loop::fold_event() {
   const LogRecord& record = events_.head();
   const DeadReason reason = fold_.interaction(record);
   if (!reason.empty()) letters_.add(Topic::kInteractions, record, reason);
-  if (folded_.empty() || folded_.back().first != record.accepted_at) {
-    folded_.emplace_back(record.accepted_at, 0);
+  if (folded_.empty() || folded_.back().accepted_at != record.accepted_at) {
+    folded_.push_back({record.accepted_at, record.durable_ns, 0});
   }
-  ++folded_.back().second;
+  ++folded_.back().records;
   ++folded_since_checkpoint_;
   moved_ = true;
   events_.advance();
@@ -132,10 +133,13 @@ void Pipeline::Loop::finish_turn() {
 void Pipeline::Loop::count_freshness() {
   if (folded_.empty()) return;
   const Millis now = parts_.clock->now();
-  for (const auto& [accepted_at, records] : folded_) {
-    const int64_t age_ms = std::max<int64_t>(0, (now - accepted_at).count());
-    const int bucket = age_ms <= 1 ? 0 : std::bit_width(static_cast<uint64_t>(age_ms - 1));
-    stats_.freshness_ms[static_cast<size_t>(std::min(bucket, kFreshnessBuckets - 1))] += records;
+  const int64_t now_ns = monotonic_ns();
+  for (const Folded& folded : folded_) {
+    const double age_ms = folded.durable_ns > 0
+                              ? 1e-6 * static_cast<double>(now_ns - folded.durable_ns)
+                              : static_cast<double>((now - folded.accepted_at).count());
+    const auto bucket = std::lower_bound(kFreshnessMs.begin(), kFreshnessMs.end() - 1, age_ms);
+    stats_.freshness_ms[static_cast<size_t>(bucket - kFreshnessMs.begin())] += folded.records;
   }
   folded_.clear();
 }

@@ -98,8 +98,13 @@ class Pipeline::Loop {
   std::vector<Checkpointed*> checkpointed_;
   Feed events_{Topic::kInteractions, {}, {}, 0, {}};
   Feed items_{Topic::kItems, {}, {}, 0, {}};
-  std::vector<std::pair<Millis, uint64_t>> folded_;  // accepted_at, records: of this turn
-  bool moved_ = false;  // something was folded since the last finish_turn()
+  struct Folded {
+    Millis accepted_at;
+    int64_t durable_ns;
+    uint64_t records;
+  };
+  std::vector<Folded> folded_;  // by accepted_at: of this turn
+  bool moved_ = false;          // something was folded since the last finish_turn()
   bool gathering_ = false, gathered_ = false, committing_ = false;
   uint64_t letters_mark_ = 0;
   int64_t folded_since_checkpoint_ = 0;

@@ -303,9 +303,9 @@ TEST(Pipeline, FreshnessStaysWithinTensOfMillisecondsWhileCheckpointsRun) {
   ASSERT_TRUE(engine.pipeline->stop().ok());
   const PipelineStats stats = engine.pipeline->stats();
   uint64_t fresh = 0, all = 0;
-  for (int i = 0; i < kFreshnessBuckets; ++i) {
-    all += stats.freshness_ms[static_cast<size_t>(i)];
-    fresh += i <= 6 ? stats.freshness_ms[static_cast<size_t>(i)] : 0;  // 64 ms: machines vary
+  for (size_t i = 0; i < kFreshnessBuckets; ++i) {
+    all += stats.freshness_ms[i];
+    fresh += kFreshnessMs[i] <= 64 ? stats.freshness_ms[i] : 0;  // machines vary
   }
   EXPECT_EQ(all, 200u);
   EXPECT_GE(fresh, 190u);
