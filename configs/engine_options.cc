@@ -33,6 +33,20 @@ std::string spell(float number) {
   return error == std::errc() ? std::string(buffer, end) : "?";
 }
 
+// As YAML's double-quoted style reads it back.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
 void read_numbers(MapReader& map, const Option& option, std::span<double> numbers) {
   const YamlNode* list = map.list(option.key);
   if (list == nullptr) return;
@@ -129,7 +143,7 @@ std::string Option::name() const {
 std::string Option::value() const {
   return std::visit(
       Overloaded{[](bool* target) { return std::string(*target ? "true" : "false"); },
-                 [](std::string* target) { return "\"" + *target + "\""; },
+                 [](std::string* target) { return quoted(*target); },
                  [](Millis* target) { return std::to_string(target->count()); },
                  [](float* target) { return spell(*target); },
                  [](double* target) { return spell(*target); },

@@ -31,7 +31,10 @@ EngineOptions read_options(const CliArguments& arguments, ConfigErrors& errors) 
     errors.push_back({arguments.config_file, 0, 0, "", text.error().message});
   }
   for (const auto& [key, value] : arguments.settings) {
-    set_engine_option(key + "=" + value, options, errors);
+    std::string assignment = key;
+    assignment += "=";
+    assignment += value;
+    set_engine_option(assignment, options, errors);
   }
   if (!arguments.listen.empty()) options.listen = arguments.listen;
   if (!arguments.data_dir.empty()) options.data_dir = arguments.data_dir;

@@ -37,7 +37,10 @@ Status TableReader::read_header(const std::vector<std::string>& columns) {
       columns_.emplace_back(std::nullopt);
     } else {
       std::string there;
-      for (const std::string& field : fields_) there += (there.empty() ? "" : ", ") + field;
+      for (const std::string& field : fields_) {
+        if (!there.empty()) there += ", ";
+        there += field;
+      }
       return Error{ErrorCode::kInvalid,
                    place() + ": column " + name + " is missing; there are: " + there};
     }
