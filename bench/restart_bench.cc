@@ -40,7 +40,7 @@ void fill(const std::string& dir, const Sizes& size, int64_t first, int64_t last
     if (first == 0) bench.put(BenchCatalogue(size.items).items());
     bench.send(BenchEvents(size.viewers, size.items), first, last);
     if (kill) raise(SIGKILL);
-    bench.engine->stop();
+    bench.engine.reset();  // as `serve` does when it is stopped
     _exit(0);
   }
   int status = 0;

@@ -91,6 +91,7 @@ class Deduplicator final : public Checkpointed {
   void forget_before(int64_t bucket);
   void clear();
   void enforce_budget();
+  void prefetch(uint64_t hash) const;
   bool remember(uint64_t hash, int64_t bucket);
   void rebuild(Shard& shard);
   std::string chunk_key(int64_t bucket, uint32_t seq) const;
