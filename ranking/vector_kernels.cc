@@ -118,8 +118,8 @@ bool has_avx2() {
 
 void inner_products(const float* rows, size_t n, const float* query, float* out) {
 #if defined(__x86_64__)
-  static const bool fast = has_avx2();
-  if (fast) return inner_products_avx2(rows, n, query, out);
+  static const bool kFast = has_avx2();
+  if (kFast) return inner_products_avx2(rows, n, query, out);
 #endif
   inner_products_plain(rows, n, query, out);
 }
@@ -152,16 +152,16 @@ void coded_products_plain(const int8_t* codes, const float* scales, size_t n,
 void coded_products(const int8_t* codes, const float* scales, size_t n, const CodedQuery& query,
                     float* out) {
 #if defined(__x86_64__)
-  static const bool fast = has_avx2();
-  if (fast) return coded_products_avx2(codes, scales, n, query, out);
+  static const bool kFast = has_avx2();
+  if (kFast) return coded_products_avx2(codes, scales, n, query, out);
 #endif
   coded_products_plain(codes, scales, n, query, out);
 }
 
 size_t at_least(const float* scores, size_t n, float threshold, uint32_t* out) {
 #if defined(__x86_64__)
-  static const bool fast = has_avx2();
-  if (fast) return at_least_avx2(scores, n, threshold, out);
+  static const bool kFast = has_avx2();
+  if (kFast) return at_least_avx2(scores, n, threshold, out);
 #endif
   return at_least_plain(scores, n, threshold, out);
 }

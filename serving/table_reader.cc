@@ -41,8 +41,11 @@ Status TableReader::read_header(const std::vector<std::string>& columns) {
         if (!there.empty()) there += ", ";
         there += field;
       }
-      return Error{ErrorCode::kInvalid,
-                   place() + ": column " + name + " is missing; there are: " + there};
+      std::string what = place() + ": column ";
+      what += name;
+      what += " is missing; there are: ";
+      what += there;
+      return Error{ErrorCode::kInvalid, std::move(what)};
     }
   }
   width_ = fields_.size();
