@@ -4,6 +4,8 @@
 // twice. Tested by tests/streaming_checkpoint_test.cc.
 #include "streaming/checkpoint.h"
 
+#include <sys/resource.h>
+
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
@@ -90,6 +92,13 @@ class BatchWriter final : public StateWriter {
 
 enum class Phase : uint8_t { kIdle, kGathering, kGathered, kWriting };
 
+// Nobody waits for a checkpoint: its thread yields to the fold and to requests when processors are
+// scarce. Where the system refuses, it is a thread like others.
+void yield_to_others() {
+  constexpr int kNice = 10;
+  static_cast<void>(setpriority(PRIO_PROCESS, 0, kNice));  // on Linux, of the calling thread alone
+}
+
 }  // namespace
 
 struct CheckpointStore::State {
@@ -119,6 +128,7 @@ struct CheckpointStore::State {
 };
 
 void CheckpointStore::State::run() {
+  yield_to_others();
   std::unique_lock lock(mutex);
   while (true) {
     changed.wait(lock, [&] { return stopping || phase == Phase::kWriting; });

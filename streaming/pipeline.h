@@ -40,7 +40,7 @@ class Deduplicator;  // features/dedup.h
 struct PipelineOptions {
   uint32_t partitions = 1;        // of the interactions and items topics
   bool caller_clock = false;      // contract 2, `clock: caller`: no event is in the future
-  size_t poll_records_max = 512;  // raising it: less overhead, coarser freshness
+  size_t poll_records_max = 256;  // raising it: less overhead, coarser freshness
   int poll_timeout_ms = 5;
   int64_t checkpoint_records = 250'000;    // begin a checkpoint after that many records ...
   int64_t checkpoint_interval_ms = 5'000;  // ... or that long after the last, if anything changed
