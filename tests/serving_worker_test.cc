@@ -97,8 +97,8 @@ TEST(Worker, StoppingRunsWhatIsQueuedFirst) {
 }
 
 TEST(Worker, ThreadsRunJobsSideBySide) {
-  Worker worker(2, 10);
   Gate first, second;
+  Worker worker(2, 10);  // after the gates: its threads are in them until it is gone
   ASSERT_TRUE(worker.post(first.job()));
   ASSERT_TRUE(worker.post(second.job()));
   first.wait_entered();
