@@ -13,6 +13,7 @@
 #include <unordered_set>
 
 #include "bench/engine_fixture.h"
+#include "models/viewer_encoder.h"
 #include "ranking/recommender.h"
 #include "serving/http_api.h"
 
@@ -134,7 +135,7 @@ void measure_recall(const Engine& engine, IndexRetriever& retriever, const Sizes
   for (int i = 0; i < size.queries; ++i) {
     const auto viewer = mix64(static_cast<uint64_t>(i) + 99) % size.viewers;
     const ViewerState state = engine.features().viewer(BenchEvents::user_of(viewer));
-    queries.push_back(encode_viewer(state, {}));
+    queries.push_back(encode_viewer(state, 0.6F));
     const int64_t begin = thread_cpu_ns();
     retriever.current()->nearest(queries.back(), 100, answers[static_cast<size_t>(i)]);
     ns.push_back(thread_cpu_ns() - begin);

@@ -156,8 +156,6 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
       "a smaller catalogue is scanned whole");
   add("recall_target", &o.retrieval.index.recall_target, 0.5, 1, "",
       "share of the true nearest items that an index must find");
-  add("short_share", &o.retrieval.viewer.short_share, 0, 1, "",
-      "weight of the last day's interest against the last month's");
   add("delta_max_share", &o.retrieval.delta_max_share, 0, 1, "",
       "share of changed items that makes the index be built again");
   add("delta_always_allowed", &o.retrieval.delta_always_allowed, 0, 1e6, "items",
@@ -190,7 +188,7 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
   add("creator_slope", &r.creator_slope, 0, 10, "", "log-odds for a creator of the viewer's");
   add("lift_log_odds_max", &r.lift_log_odds_max, 0, 10, "", "bound of their sum");
   add("short_term_weight", &r.short_term_weight, 0, 1, "",
-      "of the last day's interest in the cosine");
+      "of the last day's interest in the viewer's vector, against the last month's");
   add("discount", Option::Enum{reinterpret_cast<uint8_t*>(&r.discount), {"examination", "dcg"}}, 0,
       0, "", "how much a position is worth to the viewer");
   add("viewable_first", &r.viewable_first, 0, 1, "", "P(viewable) at position 0");

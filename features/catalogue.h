@@ -76,19 +76,6 @@ class Catalogue {
     return chunk < chunks.size() && chunks[chunk] ? (*chunks[chunk])[index % kChunk].get()
                                                   : nullptr;
   }
-  // Hints that at(index), or then what it points to, is read soon. A scan of items in no order is
-  // bound by the misses that these overlap.
-  void prefetch_place(ItemIndex index) const {
-    const size_t chunk = index / kChunk;
-    if (chunk < chunks.size() && chunks[chunk]) {
-      __builtin_prefetch(&(*chunks[chunk])[index % kChunk]);
-    }
-  }
-  void prefetch(ItemIndex index) const {
-    const auto* item = reinterpret_cast<const char*>(at(index));
-    if (item == nullptr) return;
-    for (size_t line = 0; line < sizeof(CatalogueItem); line += 64) __builtin_prefetch(item + line);
-  }
   const Creator* creator(const CreatorId& id) const;  // nullptr: never put
   // Present items of a creator (put or not), ascending by index.
   std::vector<ItemIndex> items_of(const CreatorId& id) const;
@@ -96,6 +83,7 @@ class Catalogue {
     return (!blocked_items.empty() && blocked_items.contains(item.item.id.str())) ||
            (!blocked_creators.empty() && blocked_creators.contains(item.item.creator_id.str()));
   }
+  bool blocks_items() const { return !blocked_items.empty() || !blocked_creators.empty(); }
   bool program_blocked(const ProgramId& id) const { return blocked_programs.contains(id.str()); }
 
   uint64_t version = 0;  // grows with every published change

@@ -11,17 +11,25 @@
 
 namespace shanhuo {
 
+struct Retrieved {
+  ItemIndex item = kNoItem;
+  float similarity = 0;  // cosine with the viewer's vector, -1..1
+};
+
 // Finds boostable items for a viewer. Thread-safe. Deterministic: the same arguments give the same
 // items in the same order. May return items that are not eligible (they are checked again) but no
 // item twice.
 class Retriever {
  public:
   virtual ~Retriever() = default;
-  // Clears `out` and fills it with at most options.retrieve_k indices of world.boostable(). With
-  // request.personalized false, `viewer` is empty and must not be looked up elsewhere.
-  virtual void retrieve(const RankRequest& request, const ViewerState& viewer, const World& world,
-                        const RankingOptions& options, std::vector<ItemIndex>& out) = 0;
+  // Clears `out` and fills it with at most options.retrieve_k items of world.boostable().
+  // `viewer`: the viewer's vector (encode_viewer()), all zero when nothing is known of it.
+  virtual void retrieve(const Vector& viewer, const World& world, const RankingOptions& options,
+                        std::vector<Retrieved>& out) = 0;
 };
+
+// Cosine of a viewer's vector with an item's: both are of unit length, or zero.
+float similarity_of(const Vector& viewer, const CatalogueItem& item);
 
 // One retrieved item that is eligible for at least one program.
 struct BoostCandidate {

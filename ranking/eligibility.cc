@@ -100,38 +100,37 @@ Cause Eligibility::program(ProgramIndex index) {
   return cause;
 }
 
-Cause Eligibility::item(const CatalogueItem* item) const {
-  if (item == nullptr) return Cause::kOutOfStock;
-  if (world_->catalogue().blocked(*item)) return Cause::kBlocked;
-  if (!item->item.available || (item->item.stock && *item->item.stock <= 0)) {
-    return Cause::kOutOfStock;
+Cause Eligibility::item(ItemIndex index) const {
+  const Listing& listing = world_->listing(index);
+  if (!listing.present) return Cause::kOutOfStock;
+  const Catalogue& catalogue = world_->catalogue();
+  if (catalogue.blocks_items() && catalogue.blocked(*catalogue.at(index))) return Cause::kBlocked;
+  if (!listing.in_stock) return Cause::kOutOfStock;
+  if (listing.seasonal && !catalogue.at(index)->item.season->contains(request_->now)) {
+    return Cause::kOutOfSeason;
   }
-  if (item->item.season && !item->item.season->contains(request_->now)) return Cause::kOutOfSeason;
   return Cause::kNone;
 }
 
-// Insertions within the cap's window and scope; of `current_` for scopes of an item.
+// Insertions within the cap's window and scope; of the item being checked for scopes of an item.
 int Eligibility::count_seen(const FrequencyCap& cap, uint32_t program) const {
   const Millis from = request_->now - cap.window;
   int seen = 0;
   for (auto it = insertions_->rbegin(); it != insertions_->rend() && it->at > from; ++it) {
-    const CatalogueItem* other = nullptr;
     bool counts = true;
     switch (cap.scope) {
       case CapScope::kItem:
-        counts = it->item == current_->index;
+        counts = it->item == item_;
         break;
       case CapScope::kProgram:
         counts = std::find(it->programs.begin(), it->programs.end(), program) != it->programs.end();
         break;
       case CapScope::kCounty:
-        other = world_->item(it->item);
-        counts = other != nullptr && current_->county_code != 0 &&
-                 other->county_code == current_->county_code;
+        counts = listing_->county_code != 0 &&
+                 world_->listing(it->item).county_code == listing_->county_code;
         break;
       case CapScope::kCreator:
-        other = world_->item(it->item);
-        counts = other != nullptr && other->item.creator_id == current_->item.creator_id;
+        counts = world_->listing(it->item).creator_hash == listing_->creator_hash;
         break;
       case CapScope::kAll:
         break;
@@ -170,8 +169,9 @@ void Eligibility::note(ProgramIndex index, Cause cause) {
 }
 
 EligibleItem Eligibility::start(ItemIndex index) {
-  current_ = world_->item(index);
-  current_cause_ = item(current_);
+  item_ = index;
+  listing_ = &world_->listing(index);
+  current_cause_ = item(index);
   EligibleItem result;
   result.first = Cause::kNoInventory;
   result.county_left = result.creator_left = result.page_left = kUnlimited;

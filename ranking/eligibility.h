@@ -48,13 +48,13 @@ class Eligibility {
   // Why the program does not ask for this page.
   Cause program(ProgramIndex index);
   // Why the item cannot be inserted for any program: availability, stock, season, blocks.
-  Cause item(const CatalogueItem* item) const;
+  Cause item(ItemIndex index) const;
   // Everything together, for the item's programs among which `wanted` says yes.
   template <typename Wanted>
   EligibleItem check(ItemIndex index, Wanted&& wanted) {
     EligibleItem result = start(index);
-    for (const ProgramIndex p : world_->programs_of(index)) {
-      if (wanted(p)) add(p, result);
+    for (int k = 0; k < listing_->program_count; ++k) {
+      if (wanted(listing_->programs[k])) add(listing_->programs[k], result);
     }
     return result;
   }
@@ -83,8 +83,9 @@ class Eligibility {
   const ViewerState* viewer_ = nullptr;
   const Insertions* insertions_ = nullptr;
   const World* world_ = nullptr;
-  const PriceTable* prices_ = nullptr;      // nullptr: of another set
-  const CatalogueItem* current_ = nullptr;  // being checked
+  const PriceTable* prices_ = nullptr;  // nullptr: of another set
+  ItemIndex item_ = kNoItem;            // being checked
+  const Listing* listing_ = nullptr;    // its
   Cause current_cause_ = Cause::kNone;
   std::vector<uint8_t> judged_;    // per program: 0 not yet, else 1 + Cause
   std::vector<int> program_left_;  // set when judged kNone

@@ -31,7 +31,7 @@ struct RankingOptions {
   double county_slope = 0.3;       // same for the county
   double creator_slope = 0.5;      // same for the creator
   double lift_log_odds_max = 2.5;  // bound of the sum; 0..10
-  double short_term_weight = 0.5;  // of the short half-life's vector in the cosine; 0..1
+  double short_term_weight = 0.6;  // 0..1: encode_viewer()'s short_share
   // --- positions ---
   DiscountKind discount = DiscountKind::kExamination;
   double viewable_first = 0.9;   // P(viewable | position 0); 0..1

@@ -44,24 +44,17 @@ double viewer_price(const PriceTable& prices, const RankingOptions& options) {
   return std::min(kMost, prices.viewer_price * prices.user_loss_budget / options.user_loss_budget);
 }
 
-// Candidates lie anywhere in memory: asks for what the next ones need while this one is looked at.
-void prefetch_after(size_t i, const std::vector<ItemIndex>& items, const RankContext& context) {
-  constexpr size_t kNear = 8, kFar = 24;
-  if (i + kFar < items.size()) {
-    context.world.prefetch_place(items[i + kFar]);
-    context.rates.prefetch(items[i + kFar]);
-  }
-  if (i + kNear < items.size()) context.world.catalogue().prefetch(items[i + kNear]);
-}
-
 // Boostable items of the organic list that retrieval did not bring.
-void add_listed(const RankRequest& request, const World& world, RankScratch::Parts& parts) {
-  parts.listed.assign(parts.retrieved.begin(), parts.retrieved.end());
+void add_listed(const RankRequest& request, const World& world, const Vector& viewer,
+                RankScratch::Parts& parts) {
+  parts.listed.clear();
+  for (const Retrieved& retrieved : parts.retrieved) parts.listed.push_back(retrieved.item);
   std::sort(parts.listed.begin(), parts.listed.end());
   for (const RankCandidate& candidate : request.candidates) {
     if (candidate.index == kNoItem || world.programs_of(candidate.index).empty()) continue;
     if (std::binary_search(parts.listed.begin(), parts.listed.end(), candidate.index)) continue;
-    parts.retrieved.push_back(candidate.index);
+    parts.retrieved.push_back(
+        {candidate.index, similarity_of(viewer, *world.item(candidate.index))});
   }
 }
 
@@ -72,18 +65,22 @@ void OrganicRanks::begin(const RankRequest& request) {
   size_t size = 16;
   while (size < request.candidates.size() * 2) size *= 2;
   mask_ = size - 1;
-  table_.assign(size, 0);
+  table_.assign(size, {});
   for (size_t rank = 0; rank < request.candidates.size(); ++rank) {
-    size_t slot = hash64(request.candidates[rank].item_id) & mask_;
-    while (table_[slot] != 0) slot = (slot + 1) & mask_;
-    table_[slot] = static_cast<int32_t>(rank) + 1;
+    const uint64_t id_hash = hash64(request.candidates[rank].item_id);
+    size_t slot = id_hash & mask_;
+    while (table_[slot].rank >= 0) slot = (slot + 1) & mask_;
+    table_[slot] = {id_hash, static_cast<int32_t>(rank)};
   }
 }
 
-int OrganicRanks::rank_of(std::string_view item_id) const {
-  for (size_t slot = hash64(item_id) & mask_; table_[slot] != 0; slot = (slot + 1) & mask_) {
-    const int rank = table_[slot] - 1;
-    if (request_->candidates[rank].item_id == item_id) return rank;
+int OrganicRanks::rank_of(ItemIndex item, const World& world) const {
+  const uint64_t id_hash = world.listing(item).id_hash;
+  for (size_t slot = id_hash & mask_; table_[slot].rank >= 0; slot = (slot + 1) & mask_) {
+    const auto [hash, rank] = table_[slot];
+    if (hash == id_hash && request_->candidates[rank].item_id == world.item(item)->item.id.view()) {
+      return rank;
+    }
   }
   return -1;
 }
@@ -99,21 +96,24 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   const World& world = context.world;
   const ViewerState& viewer = selection.personalized ? context.viewer : kNobody;
   const ViewerTaste taste(context.options, viewer, selection.personalized);
-  context.retriever.retrieve(request, viewer, world, context.options, parts.retrieved);
-  add_listed(request, world, parts);
+  context.retriever.retrieve(taste.vector(), world, context.options, parts.retrieved);
+  add_listed(request, world, taste.vector(), parts);
   parts.candidates.clear();
   for (size_t i = 0; i < parts.retrieved.size(); ++i) {
-    prefetch_after(i, parts.retrieved, context);
-    const ItemIndex index = parts.retrieved[i];
+    constexpr size_t kAhead = 16;  // rates lie anywhere in memory
+    if (i + kAhead < parts.retrieved.size()) {
+      context.rates.prefetch(parts.retrieved[i + kAhead].item);
+    }
+    const ItemIndex index = parts.retrieved[i].item;
     BoostCandidate candidate;
     candidate.eligible = parts.eligibility.check(index, [&](ProgramIndex p) {
       return !selection.room || (world.program(p).room && world.program(p).room->max > 0);
     });
     if (candidate.eligible.program_count == 0) continue;
-    const CatalogueItem& item = *world.item(index);
     candidate.item = index;
-    candidate.organic_rank = parts.ranks.rank_of(item.item.id.view());
-    score(context.options, taste, item, context.rates.rates(index), candidate);
+    candidate.similarity = parts.retrieved[i].similarity;
+    candidate.organic_rank = parts.ranks.rank_of(index, world);
+    score(context.options, taste, world.listing(index), context.rates.rates(index), candidate);
     parts.candidates.push_back(candidate);
   }
 }
@@ -121,7 +121,7 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
 void make_items(const RankContext& context, RankScratch::Parts& parts) {
   parts.items.clear();
   for (const BoostCandidate& candidate : parts.candidates) {
-    const CatalogueItem& entry = *context.world.item(candidate.item);
+    const Listing& entry = context.world.listing(candidate.item);
     AllocationItem item;
     item.value =
         candidate.organic_rank >= 0 ? parts.organic[candidate.organic_rank] : candidate.value_fen;

@@ -17,11 +17,16 @@ namespace shanhuo {
 class OrganicRanks {
  public:
   void begin(const RankRequest& request);
-  int rank_of(std::string_view item_id) const;  // -1: not in the list
+  // Of the item with this listing; -1: not in the list.
+  int rank_of(ItemIndex item, const World& world) const;
 
  private:
+  struct Slot {
+    uint64_t id_hash = 0;
+    int32_t rank = -1;  // -1: free
+  };
   const RankRequest* request_ = nullptr;
-  std::vector<int32_t> table_;  // open addressing: rank + 1, 0 is free
+  std::vector<Slot> table_;  // open addressing
   size_t mask_ = 0;
 };
 
@@ -29,7 +34,7 @@ struct RankScratch::Parts {
   Eligibility eligibility;
   OrganicRanks ranks;
   AllocationScratch allocation;
-  std::vector<ItemIndex> retrieved;
+  std::vector<Retrieved> retrieved;
   std::vector<ItemIndex> listed;  // boostable items of the organic list
   std::vector<BoostCandidate> candidates;
   std::vector<AllocationItem> items;  // same order as candidates

@@ -13,13 +13,15 @@ namespace {
 // most a thousand.
 class Distinct {
  public:
-  Distinct(size_t k, std::vector<ItemIndex>& out) : k_(std::min(k, kSlots / 2)), out_(out) {
+  Distinct(size_t k, std::vector<Retrieved>& out) : k_(std::min(k, kSlots / 2)), out_(out) {
     slots_.fill(kNoItem);
     out_.clear();
   }
   bool full() const { return out_.size() >= k_; }
 
-  void add(ItemIndex item) {
+  // `similarity()` is only asked for when the item is new.
+  template <typename Similarity>
+  void add(ItemIndex item, Similarity&& similarity) {
     if (full()) return;
     size_t slot = mix64(item) % kSlots;
     while (slots_[slot] != kNoItem) {
@@ -27,14 +29,14 @@ class Distinct {
       slot = (slot + 1) % kSlots;
     }
     slots_[slot] = item;
-    out_.push_back(item);
+    out_.push_back({item, similarity()});
   }
 
  private:
   static constexpr size_t kSlots = 4096;
   std::array<ItemIndex, kSlots> slots_;
   const size_t k_;
-  std::vector<ItemIndex>& out_;
+  std::vector<Retrieved>& out_;
 };
 
 // The `pool` boostable items with the largest key, largest first, ties by ascending index.
@@ -153,32 +155,35 @@ void IndexRetriever::refresh(std::shared_ptr<const World> world, const ItemRates
   current_.set(RetrievalIndex::build(std::move(world), rates, options_, previous.get()));
 }
 
-void IndexRetriever::retrieve(const RankRequest& request, const ViewerState& viewer,
-                              const World& world, const RankingOptions& options,
-                              std::vector<ItemIndex>& out) {
+void IndexRetriever::retrieve(const Vector& viewer, const World& world,
+                              const RankingOptions& options, std::vector<Retrieved>& out) {
   const auto k = static_cast<size_t>(options.retrieve_k);
   Distinct chosen(k, out);
   const std::shared_ptr<const RetrievalIndex> index = current_.get();
   if (index == nullptr) return;  // still being built: fewer candidates, the organic list stands
-  for (const ItemIndex item : index->small_programs()) chosen.add(item);
-
-  const auto reserved = static_cast<size_t>(options.fresh_k + options.popular_k);
-  const Vector query = request.personalized ? encode_viewer(viewer, options_.viewer) : Vector{};
-  if (query != Vector{} && k > reserved) {
-    std::vector<VectorHit> hits;
-    index->nearest(query, k - reserved, hits);
-    for (const VectorHit& hit : hits) chosen.add(hit.item);
-  }
-  const auto add_some = [&](const std::vector<ItemIndex>& items, int count) {
-    const auto end = std::min(items.size(), static_cast<size_t>(count));
-    for (size_t i = 0; i < end; ++i) chosen.add(items[i]);
+  const bool known = viewer != Vector{};
+  const auto add_some = [&](const std::vector<ItemIndex>& items, size_t count) {
+    for (size_t i = 0; i < std::min(items.size(), count); ++i) {
+      chosen.add(items[i], [&] {
+        const CatalogueItem* item = known ? world.item(items[i]) : nullptr;
+        return item != nullptr ? similarity_of(viewer, *item) : 0.0F;
+      });
+    }
   };
-  add_some(index->fresh(), options.fresh_k);
-  add_some(index->popular(), options.popular_k);
+  add_some(index->small_programs(), k);
+  const auto fresh = static_cast<size_t>(options.fresh_k);
+  const auto popular = static_cast<size_t>(options.popular_k);
+  if (known && k > fresh + popular) {
+    std::vector<VectorHit> hits;
+    index->nearest(viewer, k - fresh - popular, hits);
+    for (const VectorHit& hit : hits) chosen.add(hit.item, [&] { return hit.similarity; });
+  }
+  add_some(index->fresh(), fresh);
+  add_some(index->popular(), popular);
   // Places that nobody took (a viewer without a vector) go to more of both.
-  add_some(index->popular(), options_.popular_pool);
-  add_some(index->fresh(), options_.fresh_pool);
-  std::erase_if(out, [&](ItemIndex item) { return world.programs_of(item).empty(); });
+  add_some(index->popular(), index->popular().size());
+  add_some(index->fresh(), index->fresh().size());
+  std::erase_if(out, [&](const Retrieved& r) { return world.programs_of(r.item).empty(); });
 }
 
 }  // namespace shanhuo

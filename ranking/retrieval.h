@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "base/published.h"
-#include "models/viewer_encoder.h"
 #include "ranking/candidate.h"
 #include "ranking/vector_index.h"
 #include "ranking/world.h"
@@ -23,7 +22,6 @@ namespace shanhuo {
 
 struct RetrievalOptions {
   VectorIndexOptions index;
-  ViewerEncoderOptions viewer;
   double delta_max_share = 0.05;  // of the boostable items; higher: rarer builds, longer scans
   int64_t delta_always_allowed = 2'000;  // changed items that never force a build
   int small_program_items = 16;          // programs up to this size are always candidates; 0: none
@@ -66,8 +64,8 @@ class IndexRetriever final : public Retriever {
   void refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates);
   std::shared_ptr<const RetrievalIndex> current() const { return current_.get(); }
 
-  void retrieve(const RankRequest& request, const ViewerState& viewer, const World& world,
-                const RankingOptions& options, std::vector<ItemIndex>& out) override;
+  void retrieve(const Vector& viewer, const World& world, const RankingOptions& options,
+                std::vector<Retrieved>& out) override;
 
  private:
   const RetrievalOptions options_;

@@ -104,7 +104,7 @@ Slate room_slate(const RankRequest& request, const RankContext& context,
   Eligibility eligibility;
   static const ViewerState kNobody;
   eligibility.begin(request, kNobody, context.insertions, context.world, context.prices);
-  if (eligibility.item(context.world.item(decision.item)) != Cause::kNone) return slate;
+  if (eligibility.item(decision.item) != Cause::kNone) return slate;
 
   std::erase_if(slate.items,
                 [&](const SlateItem& item) { return item.item_id == decision.item_id; });

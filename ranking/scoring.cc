@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/viewer_encoder.h"
+
 namespace shanhuo {
 namespace {
 
@@ -18,19 +20,6 @@ float sum_of(const std::array<Affinity, kAffinities>& affinities) {
   float sum = 0;
   for (const Affinity& affinity : affinities) sum += affinity.weight;
   return sum;
-}
-
-float length(const Vector& v) {
-  float sum = 0;
-  for (const float x : v) sum += x * x;
-  return std::sqrt(sum);
-}
-
-// Adds `weight` times the direction of `v`.
-void add_direction(const Vector& v, float weight, Vector& out) {
-  const float norm = length(v);
-  if (!(norm > 0)) return;
-  for (int i = 0; i < kDims; ++i) out[i] += weight * v[i] / norm;
 }
 
 }  // namespace
@@ -60,31 +49,13 @@ ViewerTaste::ViewerTaste(const RankingOptions& options, const ViewerState& viewe
                          bool personalized)
     : options_(options), viewer_(viewer), personalized_(personalized && viewer.known) {
   if (!personalized_) return;
-  const auto near = static_cast<float>(options.short_term_weight);
-  add_direction(viewer.interest_short, near, direction_);
-  add_direction(viewer.interest_long, 1 - near, direction_);
-  const float norm = length(direction_);
-  if (norm > 0) {
-    for (float& x : direction_) x /= norm;
-  }
+  vector_ = encode_viewer(viewer, static_cast<float>(options.short_term_weight));
   categories_ = sum_of(viewer.categories);
   counties_ = sum_of(viewer.counties);
   creators_ = sum_of(viewer.creators);
 }
 
-float ViewerTaste::similarity(const CatalogueItem& item) const {
-  if (!personalized_) return 0;
-  // Eight sums, so that the compiler may keep them in registers side by side.
-  std::array<float, 8> sums{};
-  for (int i = 0; i < kDims; i += 8) {
-    for (int k = 0; k < 8; ++k) sums[k] += direction_[i + k] * item.vector[i + k];
-  }
-  float dot = 0;
-  for (const float sum : sums) dot += sum;
-  return std::clamp(dot, -1.0F, 1.0F);
-}
-
-double ViewerTaste::lift(const CatalogueItem& item, float similarity) const {
+double ViewerTaste::lift(const Listing& item, float similarity) const {
   if (!personalized_) return 0;
   const auto county = static_cast<uint32_t>(item.county_code);
   const double sum =
@@ -95,16 +66,26 @@ double ViewerTaste::lift(const CatalogueItem& item, float similarity) const {
   return std::clamp(sum, -options_.lift_log_odds_max, options_.lift_log_odds_max);
 }
 
+float similarity_of(const Vector& viewer, const CatalogueItem& item) {
+  // Eight sums, so that the compiler may keep them in registers side by side.
+  std::array<float, 8> sums{};
+  for (int i = 0; i < kDims; i += 8) {
+    for (int k = 0; k < 8; ++k) sums[k] += viewer[i + k] * item.vector[i + k];
+  }
+  float dot = 0;
+  for (const float sum : sums) dot += sum;
+  return std::clamp(dot, -1.0F, 1.0F);
+}
+
 double lifted(double rate, double lift) {
   const double odds = rate * std::exp(lift);
   return odds / (1 - rate + odds);
 }
 
-void score(const RankingOptions& options, const ViewerTaste& taste, const CatalogueItem& item,
+void score(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
            const ItemRates& rates, BoostCandidate& candidate) {
-  candidate.similarity = taste.similarity(item);
   candidate.p_click =
-      lifted(smoothed_rate(options, item.item.kind, rates), taste.lift(item, candidate.similarity));
+      lifted(smoothed_rate(options, item.kind, rates), taste.lift(item, candidate.similarity));
   const double orders = (rates.orders + options.prior_order * options.prior_clicks) /
                         (rates.clicks + options.prior_clicks);
   candidate.p_order = candidate.p_click * std::min(1.0, orders);

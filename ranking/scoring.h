@@ -27,25 +27,25 @@ double smoothed_rate(const RankingOptions& options, ItemKind kind, const ItemRat
 // The viewer's side of scoring, made once per request.
 class ViewerTaste {
  public:
-  // A viewer without interests has cosine 0 with everything.
   ViewerTaste(const RankingOptions& options, const ViewerState& viewer, bool personalized);
-  float similarity(const CatalogueItem& item) const;  // -1..1
+  // Of unit length; all zero without interests, which has cosine 0 with everything.
+  const Vector& vector() const { return vector_; }
   // Added to the log-odds of a click, within +-lift_log_odds_max.
-  double lift(const CatalogueItem& item, float similarity) const;
+  double lift(const Listing& item, float similarity) const;
 
  private:
   const RankingOptions& options_;
   const ViewerState& viewer_;
   bool personalized_;
-  Vector direction_{};                                  // unit length, or all zero
+  Vector vector_{};
   float categories_ = 0, counties_ = 0, creators_ = 0;  // sums of weights
 };
 
 // `rate` with its odds multiplied by exp(lift).
 double lifted(double rate, double lift);
 
-// Fills similarity, p_click and value_fen of a candidate.
-void score(const RankingOptions& options, const ViewerTaste& taste, const CatalogueItem& item,
+// Fills p_click, p_order and value_fen of a candidate, whose similarity is known.
+void score(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
            const ItemRates& rates, BoostCandidate& candidate);
 
 // Values of the organic list in fen, non-increasing. `p_click` as in RankContext::organic_p_click.

@@ -4,24 +4,31 @@
 #include <unordered_set>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "ranking/attributes.h"
 
 namespace shanhuo {
 namespace {
 
-using Entry = World::Chunk::Entry;
-
-Entry memberships(const CatalogueItem& item, const Catalogue& catalogue,
-                  const ProgramSet& programs) {
-  Entry entry;
+Listing listing_of(const CatalogueItem& item, const Catalogue& catalogue,
+                   const ProgramSet& programs) {
+  Listing entry;
+  entry.present = true;
+  entry.in_stock = item.item.available && item.item.stock.value_or(1) > 0;
+  entry.seasonal = item.item.season.has_value();
+  entry.kind = item.item.kind;
+  entry.creator_hash = item.creator_hash;
+  entry.category_hash = item.category_hash;
+  entry.county_code = item.county_code;
+  entry.id_hash = hash64(item.item.id.view());
   const ItemAttributes attributes(item, catalogue.creator(item.item.creator_id));
   for (size_t p = 0; p < programs.programs.size(); ++p) {
     const Program& program = *programs.programs[p];
     if (!program.enabled || !program.items.matches(attributes)) continue;
-    if (entry.count < kProgramsOfItemMax) {
-      entry.programs[entry.count++] = static_cast<ProgramIndex>(p);
-    } else if (entry.dropped < UINT8_MAX) {
-      ++entry.dropped;
+    if (entry.program_count < kProgramsOfItemMax) {
+      entry.programs[entry.program_count++] = static_cast<ProgramIndex>(p);
+    } else if (entry.programs_dropped < UINT8_MAX) {
+      ++entry.programs_dropped;
     }
   }
   return entry;
@@ -45,7 +52,7 @@ std::unordered_set<std::string> changed_creators(const Catalogue& before, const 
   return changed;
 }
 
-// Makes one chunk; `old_items` and `old_chunk` are of the previous world, or nullptr.
+// Makes one chunk; `old_items` and `old_chunk` are of the previous world, or both nullptr.
 struct ChunkBuilder {
   const Catalogue& catalogue;
   const ProgramSet& programs;
@@ -56,21 +63,19 @@ struct ChunkBuilder {
                                             const Catalogue::Chunk* old_items,
                                             const World::Chunk* old_chunk) {
     auto chunk = std::make_shared<World::Chunk>();
-    bool any = false;
     for (size_t i = 0; i < items.size(); ++i) {
       if (!items[i]) continue;
-      Entry& entry = chunk->entries[i];
+      Listing& entry = chunk->listings[i];
       if (old_items != nullptr && (*old_items)[i] == items[i] &&
           !creators.contains(items[i]->item.creator_id.str())) {
-        if (old_chunk != nullptr) entry = old_chunk->entries[i];
+        entry = old_chunk->listings[i];
       } else {
-        entry = memberships(*items[i], catalogue, programs);
+        entry = listing_of(*items[i], catalogue, programs);
         ++evaluated;
       }
-      chunk->memberships_dropped += entry.dropped;
-      any = any || entry.count > 0;
+      chunk->memberships_dropped += entry.programs_dropped;
     }
-    return any ? chunk : nullptr;
+    return chunk;
   }
 };
 
@@ -93,11 +98,11 @@ void World::index_memberships(const World* previous) {
   for (size_t c = 0; c < chunks_.size(); ++c) {
     if (!chunks_[c]) continue;
     for (size_t i = 0; i < Catalogue::kChunk; ++i) {
-      const Entry& entry = chunks_[c]->entries[i];
-      if (entry.count == 0) continue;
+      const Listing& entry = chunks_[c]->listings[i];
+      if (entry.program_count == 0) continue;
       const auto index = static_cast<ItemIndex>(c * Catalogue::kChunk + i);
       boostable->push_back(index);
-      for (int k = 0; k < entry.count; ++k) (*lists)[entry.programs[k]].push_back(index);
+      for (int k = 0; k < entry.program_count; ++k) (*lists)[entry.programs[k]].push_back(index);
     }
   }
   boostable_ = std::move(boostable);

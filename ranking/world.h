@@ -27,15 +27,25 @@ inline constexpr size_t kProgramsMax = 65'535;
 // counted in World::memberships_dropped.
 inline constexpr int kProgramsOfItemMax = 8;
 
+// What a request reads of every item that it looks at, in one cache line: hundreds of items lie
+// anywhere in a memory far larger than the caches, and a page's time is mostly the wait for them.
+struct alignas(64) Listing {
+  std::array<ProgramIndex, kProgramsOfItemMax> programs{};  // in the order of the set
+  uint8_t program_count = 0;
+  uint8_t programs_dropped = 0;
+  bool present = false;   // false: no such item; the rest means nothing
+  bool in_stock = false;  // available, and not out of stock
+  bool seasonal = false;  // its season stands in the CatalogueItem
+  ItemKind kind = ItemKind::kVideo;
+  uint32_t creator_hash = 0, category_hash = 0;
+  int32_t county_code = 0;
+  uint64_t id_hash = 0;  // hash64() of its id
+};
+
 class World {
  public:
   struct Chunk {
-    struct Entry {
-      std::array<ProgramIndex, kProgramsOfItemMax> programs{};
-      uint8_t count = 0;
-      uint8_t dropped = 0;
-    };
-    std::array<Entry, Catalogue::kChunk> entries{};
+    std::array<Listing, Catalogue::kChunk> listings{};
     uint32_t memberships_dropped = 0;
   };
 
@@ -45,20 +55,16 @@ class World {
 
   // nullptr: no such item now.
   const CatalogueItem* item(ItemIndex index) const { return catalogue_->at(index); }
+  const Listing& listing(ItemIndex index) const {
+    static constexpr Listing kAbsent;
+    const size_t chunk = index / Catalogue::kChunk;
+    if (chunk >= chunks_.size() || !chunks_[chunk]) return kAbsent;
+    return chunks_[chunk]->listings[index % Catalogue::kChunk];
+  }
   // The programs of an item, in the order of the set; empty for items that belong to none.
   std::span<const ProgramIndex> programs_of(ItemIndex index) const {
-    const size_t chunk = index / Catalogue::kChunk;
-    if (chunk >= chunks_.size() || !chunks_[chunk]) return {};
-    const auto& entry = chunks_[chunk]->entries[index % Catalogue::kChunk];
-    return {entry.programs.data(), entry.count};
-  }
-  // A hint that item() and programs_of() of it come soon.
-  void prefetch_place(ItemIndex index) const {
-    catalogue_->prefetch_place(index);
-    const size_t chunk = index / Catalogue::kChunk;
-    if (chunk < chunks_.size() && chunks_[chunk]) {
-      __builtin_prefetch(&chunks_[chunk]->entries[index % Catalogue::kChunk]);
-    }
+    const Listing& entry = listing(index);
+    return {entry.programs.data(), entry.program_count};
   }
   // Items that belong to at least one program, ascending. What retrieval may return.
   std::span<const ItemIndex> boostable() const { return *boostable_; }

@@ -14,11 +14,13 @@ inline constexpr Millis kTestNow{1'789'900'000'000};
 
 class EveryItem final : public Retriever {
  public:
-  void retrieve(const RankRequest&, const ViewerState&, const World& world,
-                const RankingOptions& options, std::vector<ItemIndex>& out) override {
+  void retrieve(const Vector& viewer, const World& world, const RankingOptions& options,
+                std::vector<Retrieved>& out) override {
     const auto all = world.boostable();
-    const size_t k = std::min<size_t>(all.size(), static_cast<size_t>(options.retrieve_k));
-    out.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(k));
+    out.clear();
+    for (size_t i = 0; i < std::min<size_t>(all.size(), options.retrieve_k); ++i) {
+      out.push_back({all[i], similarity_of(viewer, *world.item(all[i]))});
+    }
   }
 };
 
