@@ -72,6 +72,10 @@ rocksdb::Options to_rocksdb(const StoreOptions& given) {
   options.max_write_buffer_number = 3;
   options.max_open_files = given.open_files_max;
   options.max_background_jobs = 2;
+  // Nobody waits for a flush or a compaction: they yield to the fold and to requests.
+  for (const auto pool : {rocksdb::Env::Priority::LOW, rocksdb::Env::Priority::HIGH}) {
+    static_cast<void>(options.env->LowerThreadPoolCPUPriority(pool, rocksdb::CpuPriority::kLow));
+  }
   options.compression = rocksdb::kNoCompression;
   options.bytes_per_sync = 1u << 20;
   options.max_manifest_file_size = 4u << 20;
