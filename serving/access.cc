@@ -1,25 +1,23 @@
 #include "serving/access.h"
 
 #include <fcntl.h>
-#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <mutex>
 #include <set>
 #include <utility>
 
-#include "base/check.h"
 #include "base/ids.h"
 #include "base/published.h"
+#include "features/digest.h"
 #include "serving/problem.h"
 
 namespace shanhuo {
 namespace {
 
-using Digest = std::array<unsigned char, crypto_hash_sha256_BYTES>;
+constexpr size_t kDigestHexDigits = 64;  // of SHA-256
 constexpr size_t kTokenBytes = 32;
 constexpr size_t kTokenTextBytesMax = 512;  // longer ones are refused unhashed
 constexpr size_t kFileBytesMax = 1 << 20;
@@ -32,7 +30,7 @@ constexpr std::pair<std::string_view, Role> kRoles[] = {{"feed", Role::kFeed},
                                                         {"admin", Role::kAdmin}};
 
 struct Entry {
-  Digest digest;
+  std::string digest;  // sha256_hex() of the token
   Principal principal;
 };
 using Table = std::vector<Entry>;
@@ -46,26 +44,13 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 
-Digest sha256(std::string_view text) {
-  Digest digest;
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()),
-                     text.size());
-  return digest;
-}
-
-std::string hex(const Digest& digest) {
-  std::string text(2 * digest.size() + 1, '\0');
-  sodium_bin2hex(text.data(), text.size(), digest.data(), digest.size());
-  text.pop_back();
-  return text;
-}
-
-bool parse_hex(std::string_view text, Digest& digest) {
-  size_t bytes = 0;
-  return text.size() == 2 * digest.size() &&
-         sodium_hex2bin(digest.data(), digest.size(), text.data(), text.size(), nullptr, &bytes,
-                        nullptr) == 0 &&
-         bytes == digest.size();
+// The digest of a line, whichever case its digits have; empty when it is none.
+std::string parse_digest(std::string_view text) {
+  if (text.size() != kDigestHexDigits) return {};
+  std::string digest(text);
+  for (char& c : digest) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  const bool hex = digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return hex ? digest : std::string();
 }
 
 std::optional<Role> parse_role(std::string_view name) {
@@ -106,7 +91,8 @@ Result<Principal> parse_role_word(std::string_view word) {
 
 Result<Entry> parse_line(std::string_view digest_word, std::string_view rest) {
   Entry entry;
-  if (!parse_hex(digest_word, entry.digest)) {
+  entry.digest = parse_digest(digest_word);
+  if (entry.digest.empty()) {
     return Error{ErrorCode::kInvalid, "the line must begin with a SHA-256 of 64 hex digits"};
   }
   Result<Principal> principal = parse_role_word(next_word(rest));
@@ -125,7 +111,7 @@ Result<Entry> parse_line(std::string_view digest_word, std::string_view rest) {
 
 Result<Table> parse_table(std::string_view text, const AccessOptions& options) {
   Table table;
-  std::set<Digest> seen;
+  std::set<std::string> seen;
   for (size_t number = 1; !text.empty(); ++number) {
     const size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
@@ -256,7 +242,6 @@ Access::Access(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Access::~Access() = default;
 
 Result<std::unique_ptr<Access>> Access::open(AccessOptions options) {
-  CHECK(sodium_init() >= 0);
   auto impl = std::make_unique<Impl>(std::move(options));
   if (impl->has_tokens()) {
     const Status loaded = impl->load();
@@ -298,11 +283,11 @@ std::optional<Principal> Access::authenticate(std::string_view authorization) co
   if (!equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
   const std::string_view token = authorization.substr(kScheme.size());
   if (token.size() > kTokenTextBytesMax) return std::nullopt;
-  const Digest digest = sha256(token);
+  const std::string digest = sha256_hex(token);
   const std::shared_ptr<const Table> table = impl_->table.get();
   const Entry* found = nullptr;
   for (const Entry& entry : *table) {  // to the end: the time tells nothing about the table
-    if (sodium_memcmp(entry.digest.data(), digest.data(), digest.size()) == 0) found = &entry;
+    if (equal_secrets(entry.digest, digest)) found = &entry;
   }
   if (found == nullptr) return std::nullopt;
   return found->principal;
@@ -348,7 +333,6 @@ std::string Access::permission_warning() const {
 
 Result<NewToken> make_token(std::string_view role, std::string_view creator_id,
                             std::string_view name) {
-  CHECK(sodium_init() >= 0);
   std::string role_word(role);
   if (!creator_id.empty()) role_word.append(":").append(creator_id);
   const Result<Principal> parsed = parse_role_word(role_word);
@@ -358,13 +342,8 @@ Result<NewToken> make_token(std::string_view role, std::string_view creator_id,
       return Error{ErrorCode::kInvalid, "ids and names in a token file hold no blanks and no '#'"};
     }
   }
-  std::array<unsigned char, kTokenBytes> random;
-  randombytes_buf(random.data(), random.size());
-  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
-  std::string token(sodium_base64_ENCODED_LEN(random.size(), kVariant), '\0');
-  sodium_bin2base64(token.data(), token.size(), random.data(), random.size(), kVariant);
-  token.pop_back();  // the terminator
-  std::string line = hex(sha256(token)) + " " + role_word;
+  std::string token = random_token(kTokenBytes);
+  std::string line = sha256_hex(token) + " " + role_word;
   if (!name.empty()) line.append(" ").append(name);
   return NewToken{std::move(token), std::move(line)};
 }
