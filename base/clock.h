@@ -10,11 +10,20 @@
 
 namespace shanhuo {
 
+// Monotonic nanoseconds, for latencies and deadlines only.
+inline int64_t monotonic_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 // Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
   virtual Millis now() const = 0;  // wall time since the epoch
+  // What intervals are measured with; a simulation has its own.
+  virtual int64_t monotonic_ns() const { return shanhuo::monotonic_ns(); }
 };
 
 class WallClock final : public Clock {
@@ -34,12 +43,5 @@ class ManualClock final : public Clock {
  private:
   std::atomic<int64_t> now_ms_;
 };
-
-// Monotonic nanoseconds, for latencies and deadlines only.
-inline int64_t monotonic_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace shanhuo

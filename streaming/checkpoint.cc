@@ -102,9 +102,9 @@ void yield_to_others() {
 }  // namespace
 
 struct CheckpointStore::State {
-  explicit State(Store& given) : store(given) {}
+  explicit State(StateStore& given) : store(given) {}
 
-  Store& store;
+  StateStore& store;
 
   // The fold's own, and while the phase is kWriting the background thread's.
   std::vector<Checkpointed*> parts;
@@ -125,6 +125,7 @@ struct CheckpointStore::State {
   std::thread thread;
 
   void run();
+  void write(std::unique_lock<std::mutex>& lock);
 };
 
 void CheckpointStore::State::run() {
@@ -133,39 +134,50 @@ void CheckpointStore::State::run() {
   while (true) {
     changed.wait(lock, [&] { return stopping || phase == Phase::kWriting; });
     if (phase != Phase::kWriting) return;
-    lock.unlock();
-    const int64_t started = monotonic_ns();
-    const Status written = store.write(batch, /*sync=*/true);
-    const int64_t took_us = (monotonic_ns() - started) / 1000;
-    const uint64_t records = batch.count(), bytes = batch.bytes();
-    if (written.ok()) batch.clear();
-    const Status purged = written.ok() && purge ? store.purge("", "") : Status();
-    if (written.ok() && purged.ok()) purge = false;
-    lock.lock();
-    ++(written.ok() ? stats.committed : stats.failed);
-    stats.purges_failed += purged.ok() ? 0 : 1;
-    stats.last_records = records;
-    stats.last_bytes = bytes;
-    stats.last_write_us = took_us;
-    outcome = written.ok() ? Result<CheckpointPosition>(position) : written.error();
-    phase = written.ok() ? Phase::kIdle : Phase::kGathered;
-    changed.notify_all();
+    write(lock);
   }
 }
 
-CheckpointStore::CheckpointStore(std::unique_ptr<Store> store)
-    : store_(std::move(store)), state_(std::make_unique<State>(*store_)) {
-  state_->thread = std::thread([state = state_.get()] { state->run(); });
+// Requires: phase is kWriting, `lock` holds the mutex; it is let go while the disk works.
+void CheckpointStore::State::write(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  const int64_t started = monotonic_ns();
+  const Status written = store.write(batch, /*sync=*/true);
+  const int64_t took_us = (monotonic_ns() - started) / 1000;
+  const uint64_t records = batch.count(), bytes = batch.bytes();
+  if (written.ok()) batch.clear();
+  const Status purged = written.ok() && purge ? store.purge("", "") : Status();
+  if (written.ok() && purged.ok()) purge = false;
+  lock.lock();
+  ++(written.ok() ? stats.committed : stats.failed);
+  stats.purges_failed += purged.ok() ? 0 : 1;
+  stats.last_records = records;
+  stats.last_bytes = bytes;
+  stats.last_write_us = took_us;
+  outcome = written.ok() ? Result<CheckpointPosition>(position) : written.error();
+  phase = written.ok() ? Phase::kIdle : Phase::kGathered;
+  changed.notify_all();
 }
+
+CheckpointStore::CheckpointStore(std::unique_ptr<StateStore> store)
+    : store_(std::move(store)), state_(std::make_unique<State>(*store_)) {}
 
 Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(const std::string& path,
                                                                const StoreOptions& options) {
   Result<std::unique_ptr<Store>> store = Store::open(path, options);
   if (!store.ok()) return store.error();
-  return std::unique_ptr<CheckpointStore>(new CheckpointStore(std::move(store).value()));
+  std::unique_ptr<CheckpointStore> opened(new CheckpointStore(std::move(store).value()));
+  opened->state_->thread = std::thread([state = opened->state_.get()] { state->run(); });
+  return opened;
+}
+
+std::unique_ptr<CheckpointStore> CheckpointStore::on_this_thread(
+    std::unique_ptr<StateStore> store) {
+  return std::unique_ptr<CheckpointStore>(new CheckpointStore(std::move(store)));
 }
 
 CheckpointStore::~CheckpointStore() {
+  if (!state_->thread.joinable()) return;
   {
     const std::lock_guard lock(state_->mutex);
     state_->stopping = true;
@@ -221,7 +233,16 @@ std::optional<Result<CheckpointPosition>> CheckpointStore::outcome() {
   return std::exchange(state_->outcome, std::nullopt);
 }
 
+bool CheckpointStore::write_pending() {
+  CHECK(!state_->thread.joinable());
+  std::unique_lock lock(state_->mutex);
+  if (state_->phase != Phase::kWriting) return false;
+  state_->write(lock);
+  return true;
+}
+
 void CheckpointStore::wait() const {
+  if (!state_->thread.joinable()) return;
   std::unique_lock lock(state_->mutex);
   state_->changed.wait(lock, [&] { return state_->phase != Phase::kWriting; });
 }

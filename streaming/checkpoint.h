@@ -54,6 +54,9 @@ class CheckpointStore {
  public:
   static Result<std::unique_ptr<CheckpointStore>> open(const std::string& path,
                                                        const StoreOptions& options = {});
+  // Without a thread of its own: write_pending() is its work. For whoever runs everything on one
+  // thread, such as the deterministic simulation.
+  static std::unique_ptr<CheckpointStore> on_this_thread(std::unique_ptr<StateStore> store);
   ~CheckpointStore();  // waits for a commit that runs
 
   // Requires: idle().
@@ -69,19 +72,21 @@ class CheckpointStore {
   // still there, gathered: commit() tries again.
   std::optional<Result<CheckpointPosition>> outcome();
   void wait() const;  // until the background thread is at rest
+  // Writes what was committed; false when there is nothing. Requires: on_this_thread().
+  bool write_pending();
 
   // Reads every part from disk, and gives the position they stand for. Requires: fresh parts.
   Result<CheckpointPosition> restore(const std::vector<Checkpointed*>& parts);
 
   Status backup(const std::string& directory) { return store_->backup(directory); }
-  const Store& store() const { return *store_; }
+  const StateStore& store() const { return *store_; }
   CheckpointStats stats() const;
 
  private:
   struct State;
-  explicit CheckpointStore(std::unique_ptr<Store> store);
+  explicit CheckpointStore(std::unique_ptr<StateStore> store);
 
-  const std::unique_ptr<Store> store_;
+  const std::unique_ptr<StateStore> store_;
   const std::unique_ptr<State> state_;
 };
 

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "base/clock.h"
-
 namespace shanhuo {
 namespace {
 
@@ -13,7 +11,8 @@ constexpr size_t kPollRecords = 1024;
 
 }  // namespace
 
-DeadLetters::DeadLetters(EventLog& log) : log_(log), outbox_(std::make_shared<Outbox>()) {}
+DeadLetters::DeadLetters(EventLog& log, const Clock& clock)
+    : log_(log), clock_(clock), outbox_(std::make_shared<Outbox>()) {}
 DeadLetters::~DeadLetters() = default;
 
 Status DeadLetters::resume(int64_t offset) {
@@ -49,8 +48,8 @@ void DeadLetters::flush() {
   std::vector<std::pair<uint64_t, Letters>> to_send;
   {
     const std::lock_guard lock(outbox_->mutex);
-    if (!outbox_->refused.empty() && monotonic_ns() - last_retry_ns_ >= kRetryNs) {
-      last_retry_ns_ = monotonic_ns();
+    if (!outbox_->refused.empty() && clock_.monotonic_ns() - last_retry_ns_ >= kRetryNs) {
+      last_retry_ns_ = clock_.monotonic_ns();
       for (const uint64_t number : std::exchange(outbox_->refused, {})) {
         to_send.emplace_back(number, outbox_->unwritten.at(number));
       }

@@ -15,6 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/clock.h"
 #include "streaming/codec.h"
 #include "streaming/event_log.h"
 
@@ -22,7 +23,7 @@ namespace shanhuo {
 
 class DeadLetters {
  public:
-  explicit DeadLetters(EventLog& log);
+  DeadLetters(EventLog& log, const Clock& clock);
   ~DeadLetters();
 
   // Remembers the letters from `offset` on, to leave them out when they come again.
@@ -52,6 +53,7 @@ class DeadLetters {
   void send(uint64_t number, const Letters& letters);
 
   EventLog& log_;
+  const Clock& clock_;
   const std::shared_ptr<Outbox> outbox_;
   std::vector<Letter> added_;
   uint64_t next_ = 0;

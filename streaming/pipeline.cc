@@ -22,7 +22,7 @@ Pipeline::Loop::Loop(const PipelineParts& parts, const PipelineOptions& options)
     : parts_(parts),
       options_(options),
       fold_(*parts.machine, parts.dedup, parts.apply_catalogue, fold_options(options)),
-      letters_(*parts.log) {
+      letters_(*parts.log, *parts.clock) {
   checkpointed_ = {&fold_};
   checkpointed_.insert(checkpointed_.end(), parts.checkpointed.begin(), parts.checkpointed.end());
 }
@@ -32,6 +32,12 @@ Pipeline::Loop::~Loop() { static_cast<void>(stop()); }
 // ---- Start: state and positions from the checkpoint ----
 
 Status Pipeline::Loop::start() {
+  const Status opened = open();
+  if (opened.ok()) thread_ = std::thread([this] { run(); });
+  return opened;
+}
+
+Status Pipeline::Loop::open() {
   CHECK(!thread_.joinable());
   const Status restored = restore();
   if (!restored.ok()) return restored;
@@ -41,13 +47,10 @@ Status Pipeline::Loop::start() {
   }
   if (parts_.publish) parts_.publish();
   watermark_ms_.store(fold_.watermark().count());
-  last_begin_ns_ = last_purge_ns_ = monotonic_ns();
+  last_begin_ns_ = last_purge_ns_ = parts_.clock->monotonic_ns();
   finish_turn();
-  {
-    const std::lock_guard lock(mutex_);
-    running_ = true;
-  }
-  thread_ = std::thread([this] { run(); });
+  const std::lock_guard lock(mutex_);
+  running_ = true;
   return {};
 }
 
@@ -179,6 +182,8 @@ Pipeline::Pipeline(const PipelineParts& parts, const PipelineOptions& options)
     : loop_(std::make_unique<Loop>(parts, options)) {}
 Pipeline::~Pipeline() = default;
 Status Pipeline::start() { return loop_->start(); }
+Status Pipeline::open() { return loop_->open(); }
+Pipeline::Turn Pipeline::turn() { return loop_->turn(); }
 Status Pipeline::stop() { return loop_->stop(); }
 void Pipeline::halt() { loop_->halt(); }
 bool Pipeline::wait_applied(Topic topic, uint32_t partition, int64_t offset, int timeout_ms) {

@@ -62,7 +62,7 @@ struct PipelineParts {
   // Everything that a checkpoint holds besides the pipeline's own counters, in the order of
   // restore; includes the deduplicator and the catalogue.
   std::vector<Checkpointed*> checkpointed;
-  const Clock* clock = nullptr;  // for the freshness of what an earlier process accepted
+  const Clock* clock = nullptr;  // intervals, and the freshness of what was accepted earlier
 };
 
 // freshness_ms[i]: interactions that were visible at most kFreshnessMs[i] after they were durable
@@ -97,6 +97,12 @@ class Pipeline {
   // the log does not hold, kNotFound when the log no longer has (or never had) that position: a gap
   // that an operator must decide about.
   Status start();
+  // start() without a thread: the caller makes the turns, from one thread, and what waits for the
+  // loop (stop, wait_applied, checkpoint_now) is not for it. For the deterministic simulation.
+  Status open();
+  // What a turn found: go on, go on after a pause (the log or the disk said no), or it is over.
+  enum class Turn : uint8_t { kOn, kPause, kEnd };
+  Turn turn();
   // Folds what the log had when it was called, writes a last checkpoint, ends the loop.
   Status stop();
   // Ends the loop at once, as a crash would: no drain, no checkpoint.

@@ -26,12 +26,14 @@ bool Pipeline::Loop::checkpoint_due() const {
     const std::lock_guard lock(mutex_);
     if (checkpoints_asked_ > checkpoints_answered_) return true;
   }
-  const bool to_wipe = forgotten_frozen_ > forgotten_wiped_ &&
-                       monotonic_ns() - last_purge_ns_ >= options_.purge_interval_ms * kNsPerMs;
+  const bool to_wipe =
+      forgotten_frozen_ > forgotten_wiped_ &&
+      parts_.clock->monotonic_ns() - last_purge_ns_ >= options_.purge_interval_ms * kNsPerMs;
   if (to_wipe) return true;
   if (folded_since_checkpoint_ == 0) return false;
   return folded_since_checkpoint_ >= options_.checkpoint_records ||
-         monotonic_ns() - last_begin_ns_ >= options_.checkpoint_interval_ms * kNsPerMs;
+         parts_.clock->monotonic_ns() - last_begin_ns_ >=
+             options_.checkpoint_interval_ms * kNsPerMs;
 }
 
 // One turn's share: begin, some records, commit, or look at the outcome.
@@ -42,11 +44,11 @@ void Pipeline::Loop::turn_checkpoint() {
     begin_checkpoint();
   }
   if (!gathered_) gathered_ = parts_.checkpoints->step(options_.checkpoint_step_records);
-  if (!gathered_ || committing_ || monotonic_ns() < retry_commit_ns_) return;
+  if (!gathered_ || committing_ || parts_.clock->monotonic_ns() < retry_commit_ns_) return;
   // A letter must not be lost behind a checkpoint that passes its record.
   if (!letters_.durable_before(letters_mark_)) return;
   purging_ = forgotten_frozen_ > forgotten_wiped_ &&
-             monotonic_ns() - last_purge_ns_ >= options_.purge_interval_ms * kNsPerMs;
+             parts_.clock->monotonic_ns() - last_purge_ns_ >= options_.purge_interval_ms * kNsPerMs;
   parts_.checkpoints->commit(purging_);
   committing_ = true;
 }
@@ -57,7 +59,7 @@ void Pipeline::Loop::begin_checkpoint() {
   gathered_ = false;
   letters_mark_ = letters_.mark();
   folded_since_checkpoint_ = 0;
-  last_begin_ns_ = monotonic_ns();
+  last_begin_ns_ = parts_.clock->monotonic_ns();
   forgotten_frozen_ = fold_.counters().forgotten;
   const std::lock_guard lock(mutex_);
   asked_frozen_ = checkpoints_asked_;
@@ -71,7 +73,7 @@ void Pipeline::Loop::note_outcome() {
     gathering_ = false;
     if (std::exchange(purging_, false)) {
       forgotten_wiped_ = forgotten_frozen_;
-      last_purge_ns_ = monotonic_ns();
+      last_purge_ns_ = parts_.clock->monotonic_ns();
     }
     for (const Topic topic : {Topic::kItems, Topic::kInteractions}) {
       std::vector<LogPosition> below;
@@ -81,7 +83,7 @@ void Pipeline::Loop::note_outcome() {
       parts_.log->release(topic, below);
     }
   } else {
-    retry_commit_ns_ = monotonic_ns() + kCommitRetryNs;
+    retry_commit_ns_ = parts_.clock->monotonic_ns() + kCommitRetryNs;
   }
   {
     const std::lock_guard lock(mutex_);

@@ -16,25 +16,28 @@ void pause_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms
 
 }  // namespace
 
+Pipeline::Turn Pipeline::Loop::turn() {
+  const Ask ask = asked();
+  if (ask == Ask::kHalt || (ask == Ask::kStop && drained())) return Turn::kEnd;
+  if (letters_.unwritten() >= options_.letters_in_flight_max) {
+    letters_.flush();
+    return Turn::kPause;
+  }
+  const bool items_were_waiting = !items_.empty();
+  const Status polled = poll();
+  if (!polled.ok() && polled.error().code != ErrorCode::kIo) {
+    fail(polled.error());
+    return Turn::kEnd;
+  }
+  fold_polled(items_were_waiting);
+  finish_turn();
+  turn_checkpoint();
+  return polled.ok() ? Turn::kOn : Turn::kPause;
+}
+
 void Pipeline::Loop::run() {
-  while (true) {
-    const Ask ask = asked();
-    if (ask == Ask::kHalt || (ask == Ask::kStop && drained())) break;
-    if (letters_.unwritten() >= options_.letters_in_flight_max) {
-      letters_.flush();
-      pause_ms(kPauseMs);
-      continue;
-    }
-    const bool items_were_waiting = !items_.empty();
-    const Status polled = poll();
-    if (!polled.ok() && polled.error().code != ErrorCode::kIo) {
-      fail(polled.error());
-      break;
-    }
-    if (!polled.ok()) pause_ms(kPauseMs);
-    fold_polled(items_were_waiting);
-    finish_turn();
-    turn_checkpoint();
+  for (Turn made = turn(); made != Turn::kEnd; made = turn()) {
+    if (made == Turn::kPause) pause_ms(kPauseMs);
   }
   if (asked() == Ask::kStop) {
     const Status last = stats().failure.empty() ? last_checkpoint() : Status();
@@ -133,7 +136,7 @@ void Pipeline::Loop::finish_turn() {
 void Pipeline::Loop::count_freshness() {
   if (folded_.empty()) return;
   const Millis now = parts_.clock->now();
-  const int64_t now_ns = monotonic_ns();
+  const int64_t now_ns = parts_.clock->monotonic_ns();
   for (const Folded& folded : folded_) {
     const double age_ms = folded.durable_ns > 0
                               ? 1e-6 * static_cast<double>(now_ns - folded.durable_ns)

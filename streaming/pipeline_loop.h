@@ -57,6 +57,8 @@ class Pipeline::Loop {
   ~Loop();
 
   Status start();
+  Status open();
+  Turn turn();
   Status stop();
   void halt();
   bool wait_applied(Topic topic, uint32_t partition, int64_t offset, int timeout_ms);

@@ -119,6 +119,19 @@ void Batch::clear() { rep_->batch.Clear(); }
 size_t Batch::bytes() const { return rep_->batch.GetDataSize(); }
 size_t Batch::count() const { return rep_->batch.Count(); }
 
+void Batch::replay(StateWriter& to) const {
+  struct Handler final : rocksdb::WriteBatch::Handler {
+    explicit Handler(StateWriter& given) : writer(given) {}
+    void Put(const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+      writer.put(view(key), view(value));
+    }
+    void Delete(const rocksdb::Slice& key) override { writer.erase(view(key)); }
+    StateWriter& writer;
+  };
+  Handler handler(to);
+  CHECK(rep_->batch.Iterate(&handler).ok());
+}
+
 struct Cursor::Rep {
   std::unique_ptr<rocksdb::Iterator> iterator;
 };

@@ -43,6 +43,8 @@ class Batch {
   void clear();
   size_t bytes() const;
   size_t count() const;
+  // Gives `to` the changes in order. Requires: no erase_range() among them.
+  void replay(StateWriter& to) const;
 
  private:
   friend class Store;
@@ -72,25 +74,35 @@ class Cursor {
   std::unique_ptr<Rep> rep_;
 };
 
-class Store final : public StateReader {
+// What a checkpoint is kept in (checkpoint.h): a Store, or in the deterministic simulation a map in
+// memory.
+class StateStore : public StateReader {
+ public:
+  virtual Result<std::optional<std::string>> get(std::string_view key) const = 0;
+  virtual Status write(Batch& batch, bool sync) = 0;  // the batch stays as it is
+  // A consistent copy in `directory`, which must not exist: hard links where the file system
+  // allows.
+  virtual Status backup(const std::string& directory) = 0;
+  // Rewrites the range so that erased and overwritten values are gone from the disk. Takes as long
+  // as copying the range; reads and writes go on meanwhile. Empty `to`: to the end.
+  virtual Status purge(std::string_view from, std::string_view to) = 0;
+};
+
+class Store final : public StateStore {
  public:
   // Makes the directory when it is missing. kCorrupt when what is there does not hold, kConflict
   // when another process has it open.
   static Result<std::unique_ptr<Store>> open(const std::string& path, const StoreOptions& options);
   ~Store() override;
 
-  Result<std::optional<std::string>> get(std::string_view key) const;
-  Status write(Batch& batch, bool sync);  // the batch stays as it is
+  Result<std::optional<std::string>> get(std::string_view key) const override;
+  Status write(Batch& batch, bool sync) override;
   Status scan(std::string_view prefix, const Visit& visit) const override;
   Status scan_range(std::string_view from, std::string_view to, const Visit& visit) const override;
   Cursor cursor() const;
 
-  // A consistent copy in `directory`, which must not exist: hard links where the file system
-  // allows.
-  Status backup(const std::string& directory);
-  // Rewrites the range so that erased and overwritten values are gone from the disk. Takes as long
-  // as copying the range; reads and writes go on meanwhile. Empty `to`: to the end.
-  Status purge(std::string_view from, std::string_view to);
+  Status backup(const std::string& directory) override;
+  Status purge(std::string_view from, std::string_view to) override;
 
  private:
   struct Rep;

@@ -268,7 +268,8 @@ class StubbornLog final : public EventLog {
 
 TEST(DeadLetters, WhatTheLogRefusesIsKeptAndTriedAgain) {
   StubbornLog log;
-  DeadLetters letters(log);
+  const WallClock clock;
+  DeadLetters letters(log, clock);
   LogRecord record;
   record.offset = 4;
   letters.add(Topic::kInteractions, record, "not_json");
