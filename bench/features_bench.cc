@@ -108,6 +108,9 @@ class ManyViewers final : public StateReader {
     return {};
   }
   Status scan_range(std::string_view, std::string_view, const Visit&) const override { return {}; }
+  Result<std::optional<std::string>> get(std::string_view) const override {
+    return std::optional<std::string>();
+  }
 
  private:
   const int64_t viewers_;

@@ -194,6 +194,7 @@ FeatureStoreStats FeatureStore::stats() const {
       stats.dedup_bytes += memory->bytes();
     }
   }
+  stats.table = viewers_.stats();
   stats.viewers = viewers_.size();
   stats.viewers_refused = viewers_.refused();
   stats.insertions_dropped = frequency_.dropped();

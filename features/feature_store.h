@@ -92,6 +92,7 @@ struct FeatureStoreStats {
   uint64_t unknown_items = 0;      // events of items that the catalogue did not have
   uint64_t viewable_repeated = 0;  // would have been viewable, but was counted before
   uint64_t dedup_forgotten = 0;    // by the budgets of viewable and token memory
+  ViewerTableStats table;
   uint64_t viewers = 0, viewers_refused = 0, insertions_dropped = 0;  // insertions: frequency.h
   uint64_t buckets_dropped = 0, hours_moved_early = 0, supplements = 0;
   uint64_t orders_refused = 0, program_rows_refused = 0, items_refused = 0;
@@ -105,6 +106,8 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   FeatureStore(const FeatureStoreOptions& options, Interner& interner,
                const CatalogueState& catalogue, const Published<TokenKeys>& keys);
 
+  // See ViewerTable::keep_cold_in().
+  void keep_cold_in(const StateReader& store) { viewers_.keep_cold_in(store); }
   // Before the first apply().
   void add_observer(FoldObserver* observer) { observers_.push_back(observer); }
 
@@ -112,6 +115,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   // Erases the profile, the frequency entries and the name in the ledger. Counts stay; sketches
   // hold 32-bit hashes of viewers, from which nothing can be taken out (sketch.h).
   void forget(std::string_view user_id) override;
+  Result<StateRoom> make_room() override { return viewers_.make_room(); }
 
   // Readers, from any thread.
   ViewerState viewer(std::string_view user_id) const;
@@ -136,6 +140,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   // The interner and the catalogue are not part of it: restore those first.
   void begin_checkpoint(StateWriter& writer) override;
   bool checkpoint_step(size_t records_max) override;
+  void checkpoint_committed() override { viewers_.checkpoint_committed(); }
   Status restore(const StateReader& reader) override;
 
  private:

@@ -10,6 +10,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/ids.h"
@@ -33,6 +35,8 @@ class StateReader {
  public:
   using Visit = std::function<Status(std::string_view key, std::string_view value)>;
   virtual ~StateReader() = default;
+  // The value under one key; empty when there is none. From any thread.
+  virtual Result<std::optional<std::string>> get(std::string_view key) const = 0;
   // Calls `visit` for every record whose key starts with `prefix`, in key order; stops at its first
   // error.
   virtual Status scan(std::string_view prefix, const Visit& visit) const = 0;
@@ -41,7 +45,7 @@ class StateReader {
                             const Visit& visit) const = 0;
 };
 
-// All three calls come from the fold's thread.
+// All calls come from the fold's thread.
 class Checkpointed {
  public:
   virtual ~Checkpointed() = default;
@@ -49,6 +53,8 @@ class Checkpointed {
   virtual void begin_checkpoint(StateWriter& writer) = 0;
   // Writes up to about `records_max` frozen records; true when none is left.
   virtual bool checkpoint_step(size_t records_max) = 0;
+  // What was written since begin_checkpoint() is durable and can be read back.
+  virtual void checkpoint_committed() {}
   // Requires: a fresh object.
   virtual Status restore(const StateReader& reader) = 0;
 };
@@ -65,11 +71,21 @@ struct FoldContext {
 // Empty: applied. Otherwise the reason of a dead letter, a string literal.
 using DeadReason = std::string_view;
 
+// What the state wants before more is folded into it.
+enum class StateRoom : uint8_t {
+  kEnough,
+  kCheckpointSoon,   // one should begin, folding goes on
+  kCheckpointFirst,  // nothing more may be folded until a checkpoint is durable
+};
+
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
   [[nodiscard]] virtual DeadReason apply(const Interaction& event, const FoldContext& context) = 0;
   virtual void forget(std::string_view user_id) = 0;
+  // Asked after each poll batch. Fails when part of the state could not be read: what was folded
+  // since the last checkpoint is not exact then, and must not become one.
+  virtual Result<StateRoom> make_room() { return StateRoom::kEnough; }
 };
 
 }  // namespace shanhuo

@@ -229,8 +229,15 @@ bool CheckpointStore::idle() const {
 }
 
 std::optional<Result<CheckpointPosition>> CheckpointStore::outcome() {
-  const std::lock_guard lock(state_->mutex);
-  return std::exchange(state_->outcome, std::nullopt);
+  std::optional<Result<CheckpointPosition>> ended;
+  {
+    const std::lock_guard lock(state_->mutex);
+    ended = std::exchange(state_->outcome, std::nullopt);
+  }
+  if (ended && ended->ok()) {
+    for (Checkpointed* part : state_->parts) part->checkpoint_committed();
+  }
+  return ended;
 }
 
 bool CheckpointStore::write_pending() {

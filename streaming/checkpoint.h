@@ -68,7 +68,8 @@ class CheckpointStore {
   void commit(bool purge);
   // True when no checkpoint is begun or being written.
   bool idle() const;
-  // The outcome of the last commit, once, when it has ended. After a failure the checkpoint is
+  // The outcome of the last commit, once, when it has ended; the parts then learn of a success
+  // (checkpoint_committed()). After a failure the checkpoint is
   // still there, gathered: commit() tries again.
   std::optional<Result<CheckpointPosition>> outcome();
   void wait() const;  // until the background thread is at rest

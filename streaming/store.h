@@ -78,7 +78,6 @@ class Cursor {
 // memory.
 class StateStore : public StateReader {
  public:
-  virtual Result<std::optional<std::string>> get(std::string_view key) const = 0;
   virtual Status write(Batch& batch, bool sync) = 0;  // the batch stays as it is
   // A consistent copy in `directory`, which must not exist: hard links where the file system
   // allows.

@@ -16,6 +16,10 @@ class MemoryState final : public StateWriter, public StateReader {
   }
   void erase(std::string_view key) override { records.erase(std::string(key)); }
 
+  Result<std::optional<std::string>> get(std::string_view key) const override {
+    const auto found = records.find(std::string(key));
+    return found == records.end() ? std::nullopt : std::optional(found->second);
+  }
   Status scan(std::string_view prefix, const Visit& visit) const override {
     for (auto it = records.lower_bound(std::string(prefix)); it != records.end(); ++it) {
       if (!it->first.starts_with(prefix)) break;
