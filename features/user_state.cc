@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "features/decay.h"
+#include "features/user_habits.h"
 
 namespace shanhuo {
 namespace {
@@ -35,7 +36,6 @@ constexpr float kScaleMin = 1e-20F;     // below it a decayed value is nothing
 constexpr float kFirstAffinity = 1024;
 constexpr float kAffinityMax = 65535;
 constexpr int64_t kTimeMax = int64_t{1} << 60;  // so that differences of times do not overflow
-constexpr int64_t kMinuteMax = (1 << 28) - 1;
 
 constexpr int64_t kUnknownDurationMs = 30'000;
 constexpr int64_t kSkipMs = 2'000;
@@ -166,25 +166,6 @@ void add(PackedAffinities& packed, float decay, float weight, uint32_t key) {
   packed.weights[place] = static_cast<uint16_t>(std::max(units, 0.0F) + 0.5F);
 }
 
-void remember(PackedProfile& profile, const Interaction& event, ItemIndex index) {
-  PackedRecent* const recent = profile.recent;
-  int place = 0;
-  while (place < kRecentItems - 1 && recent[place].item_plus_1 != 0 &&
-         recent[place].item_plus_1 != index + 1) {
-    ++place;
-  }
-  auto type = static_cast<uint32_t>(event.type);
-  auto minute =
-      static_cast<uint32_t>(std::clamp<int64_t>(event.ts.count() / 60'000, 0, kMinuteMax));
-  if (recent[place].item_plus_1 == index + 1) {
-    const uint32_t before = recent[place].type_and_minute;
-    if (kWeights[before >> 28].strength > kWeights[type].strength) type = before >> 28;
-    minute = std::max<uint32_t>(minute, before & kMinuteMax);
-  }
-  std::memmove(recent + 1, recent, static_cast<size_t>(place) * sizeof(PackedRecent));
-  recent[0] = {index + 1, type << 28 | minute};
-}
-
 void decode(const PackedVector& packed, Vector& out) {
   Integers q;
   unpack(packed, q);
@@ -204,19 +185,11 @@ void decode(const PackedAffinities& packed, std::array<Affinity, kAffinities>& o
 bool plausible_scale(float scale) { return std::isfinite(scale) && scale >= 0; }
 
 bool plausible(const PackedProfile& profile) {
-  bool ends = false;  // a free place was seen
-  for (const PackedRecent& recent : profile.recent) {
-    if (recent.item_plus_1 == 0) {
-      ends = true;
-    } else if (ends || (recent.type_and_minute >> 28) >= kEventTypes) {
-      return false;
-    }
-  }
   return profile.version == kProfileVersion && profile.events > 0 &&
          plausible_scale(profile.interest_short.scale) &&
          plausible_scale(profile.interest_long.scale) &&
          plausible_scale(profile.categories.scale) && plausible_scale(profile.counties.scale) &&
-         plausible_scale(profile.creators.scale);
+         plausible_scale(profile.creators.scale) && plausible_habits(profile);
 }
 
 }  // namespace
@@ -238,9 +211,13 @@ void apply_to_profile(PackedProfile& profile, const Interaction& event, ItemInde
   if (profile.events == 0) profile.last_event_ms = ts;
   const Millis newer(std::max<int64_t>(ts - profile.last_event_ms, 0));
   const Millis older(std::max<int64_t>(profile.last_event_ms - ts, 0));
+  if (profile.events != UINT32_MAX) ++profile.events;
+  note_session(profile, Millis(ts), newer, options.session_gap);
+  note_week(profile, Millis(ts), newer);
+  note_counts(profile, event, newer, older);
+  if (newer.count() > 0) drop_ancient(profile, Millis(ts));
   profile.last_event_ms += newer.count();
   profile.version = kProfileVersion;
-  if (profile.events != UINT32_MAX) ++profile.events;
   if (index != kNoItem) remember(profile, event, index);
 
   static constexpr Vector kNowhere{};
@@ -280,12 +257,7 @@ ViewerState decode(const PackedProfile& profile) {
   decode(profile.categories, state.categories);
   decode(profile.counties, state.counties);
   decode(profile.creators, state.creators);
-  for (const PackedRecent& recent : profile.recent) {
-    if (recent.item_plus_1 == 0) break;
-    state.recent[state.recent_count++] = {
-        recent.item_plus_1 - 1, static_cast<EventType>(recent.type_and_minute >> 28),
-        Millis(int64_t{recent.type_and_minute & kMinuteMax} * 60'000)};
-  }
+  decode_habits(profile, state);
   return state;
 }
 
@@ -299,7 +271,11 @@ Status read_profile(std::string_view bytes, PackedProfile& out) {
                                           " bytes, not " + std::to_string(sizeof(PackedProfile))};
   }
   PackedProfile profile;
-  std::memcpy(&profile, bytes.data(), sizeof(profile));
+  if (is_version_1(bytes)) {
+    profile = upgrade_version_1(bytes);
+  } else {
+    std::memcpy(&profile, bytes.data(), sizeof(profile));
+  }
   if (!plausible(profile)) return Error{ErrorCode::kCorrupt, "profile with impossible values"};
   out = profile;
   return {};

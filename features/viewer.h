@@ -29,6 +29,26 @@ struct Affinity {
   float weight = 0;  // 0: free place
 };
 
+// The present session, as of the last event: events between which no gap is longer than
+// ProfileOptions::session_gap.
+struct ViewerSession {
+  int64_t events = 0;  // stays at 65,535
+  Millis start;
+};
+
+// Sums of 2^(-age / 7 d) of the viewer's own events, as of the last one (user_state.h).
+inline constexpr int kViewerCounts = 3;
+struct ViewerRates {
+  float impressions = 0;
+  float clicks = 0;
+  float orders = 0;
+};
+
+// The week in blocks of four hours, UTC+8, from Monday 0:00.
+inline constexpr Millis kWeekBlock{4 * 3'600'000};
+inline constexpr int kWeekBlocks = 42;
+int week_block(Millis t);  // 0..41
+
 struct ViewerState {
   bool known = false;       // false: no profile; everything else is zero
   Vector interest_short{};  // sum of w * 2^(-age / half-life) * item vector, NOT normalised; zero:
@@ -41,6 +61,9 @@ struct ViewerState {
   std::array<Affinity, kAffinities> categories{};
   std::array<Affinity, kAffinities> counties{};
   std::array<Affinity, kAffinities> creators{};
+  ViewerSession session;
+  ViewerRates rates;
+  std::array<uint8_t, kWeekBlocks> week{};  // how often each block was entered, 0..15
 };
 
 // One boosted item that was put into an answer for a viewer; frequency caps count these

@@ -331,10 +331,10 @@ TEST(UserState, BytesReadBackAndDamagedOnesAreRefused) {
   damaged.interest_long.scale = std::nanf("");
   EXPECT_EQ(read_profile(profile_bytes(damaged), back).error().code, ErrorCode::kCorrupt);
   damaged = profile;
-  damaged.recent[0].type_and_minute |= 0xF0000000;
+  damaged.recent_types[0] |= 0xF0;
   EXPECT_FALSE(read_profile(profile_bytes(damaged), back).ok());
   damaged = profile;
-  damaged.version = 2;
+  damaged.version = kProfileVersion + 1;
   EXPECT_FALSE(read_profile(profile_bytes(damaged), back).ok());
   EXPECT_FALSE(decode(PackedProfile{}).known);
 }

@@ -125,8 +125,8 @@ TEST(ViewerTable, ReadersNeverSeeHalfAnUpdate) {
     PackedProfile profile;
     for (uint64_t n = 0; !stop.load(); ++n) {
       if (!table.copy(user(n % 50), profile)) continue;
-      for (const PackedRecent& recent : profile.recent) {
-        ASSERT_EQ(recent.item_plus_1, profile.events);
+      for (const uint32_t item_plus_1 : profile.recent_items) {
+        ASSERT_EQ(item_plus_1, profile.events);
       }
     }
   });
@@ -135,7 +135,7 @@ TEST(ViewerTable, ReadersNeverSeeHalfAnUpdate) {
     table.update(user(n % 5'000), [&](PackedProfile& profile) {
       profile.version = kProfileVersion;
       profile.events = n;
-      for (PackedRecent& recent : profile.recent) recent.item_plus_1 = n;
+      for (uint32_t& item_plus_1 : profile.recent_items) item_plus_1 = n;
     });
     if (n % 7 == 0) table.erase(user(n % 50));
     if (n % 3'000 == 0) checkpoint(table, disk, 1'000);
