@@ -31,6 +31,7 @@ bool Pipeline::Loop::checkpoint_due() const {
       parts_.clock->monotonic_ns() - last_purge_ns_ >= options_.purge_interval_ms * kNsPerMs;
   if (to_wipe) return true;
   if (folded_since_checkpoint_ == 0) return false;
+  if (room_ != StateRoom::kEnough) return true;
   return folded_since_checkpoint_ >= options_.checkpoint_records ||
          parts_.clock->monotonic_ns() - last_begin_ns_ >=
              options_.checkpoint_interval_ms * kNsPerMs;

@@ -24,15 +24,22 @@ Pipeline::Turn Pipeline::Loop::turn() {
     return Turn::kPause;
   }
   const bool items_were_waiting = !items_.empty();
-  const Status polled = poll();
+  const bool stalled = room_ == StateRoom::kCheckpointFirst;
+  const Status polled = stalled ? Status() : poll();
   if (!polled.ok() && polled.error().code != ErrorCode::kIo) {
     fail(polled.error());
     return Turn::kEnd;
   }
-  fold_polled(items_were_waiting);
+  if (!stalled) fold_polled(items_were_waiting);
+  const Result<StateRoom> room = parts_.machine->make_room();
+  if (!room.ok()) {
+    fail(room.error());
+    return Turn::kEnd;  // before what is not exact can become a checkpoint
+  }
+  room_ = room.value();
   finish_turn();
   turn_checkpoint();
-  return polled.ok() ? Turn::kOn : Turn::kPause;
+  return polled.ok() && !(stalled && committing_) ? Turn::kOn : Turn::kPause;
 }
 
 void Pipeline::Loop::run() {

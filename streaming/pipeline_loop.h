@@ -107,6 +107,7 @@ class Pipeline::Loop {
   };
   std::vector<Folded> folded_;  // by accepted_at: of this turn
   bool moved_ = false;          // something was folded since the last finish_turn()
+  StateRoom room_ = StateRoom::kEnough;
   bool gathering_ = false, gathered_ = false, committing_ = false;
   uint64_t letters_mark_ = 0;
   int64_t folded_since_checkpoint_ = 0;
