@@ -176,8 +176,8 @@ void append_batches(benchmark::State& state) {
   for (const std::string& value : batch.values) bytes += value.size();
   for (auto _ : state) {
     window.enter();
-    log->append(Topic::kInteractions, 0, batch.records, [&](const Result<int64_t>& first) {
-      CHECK(first.ok());
+    log->append(Topic::kInteractions, 0, batch.records, [&](const Result<Appended>& spans) {
+      CHECK(spans.ok());
       window.leave();
     });
   }
@@ -223,7 +223,7 @@ void freshness_at_50k(benchmark::State& state) {
     for (int i = 0; i < batches; ++i) {
       std::this_thread::sleep_until(begin + std::chrono::milliseconds(10) * i);
       engine.log->append(Topic::kInteractions, 0, made[static_cast<size_t>(i)].records,
-                         [](const Result<int64_t>& first) { CHECK(first.ok()); });
+                         [](const Result<Appended>& spans) { CHECK(spans.ok()); });
     }
     CHECK(engine.pipeline->stop().ok());
   }

@@ -85,15 +85,15 @@ void HttpApi::post_events(Call& call) {
     return;
   }
   const std::vector<AppendRecord> records = batch->records();
-  engine_.append_events(records,
-                        [batch, respond = call.respond, &metrics](const Result<int64_t>& first) {
-                          if (!first.ok()) {
-                            respond(problem(first.error()));
-                            return;
-                          }
-                          metrics.events_accepted.add(batch->users_and_ends.size());
-                          respond(json_answer(202, batch->answer()));
-                        });
+  engine_.append_events(
+      records, [batch, respond = call.respond, &metrics](const Result<Appended>& appended) {
+        if (!appended.ok()) {
+          respond(problem(appended.error()));
+          return;
+        }
+        metrics.events_accepted.add(batch->users_and_ends.size());
+        respond(json_answer(202, batch->answer()));
+      });
 }
 
 }  // namespace shanhuo

@@ -10,12 +10,12 @@
 #include <cstring>
 
 #include "streaming/codec.h"
+#include "streaming/log_scan.h"
 
 namespace shanhuo {
 namespace {
 
 constexpr std::string_view kKey = "de";
-constexpr size_t kPollRecords = 1'024;
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
 Error system_error(const std::string& path) {
@@ -58,9 +58,9 @@ void DecisionBook::append(Decision decision) {
     ++in_flight_;
   }
   log_.append(Topic::kDecisions, 0, {{decision.user_id, bytes, ContentType::kProtobuf}},
-              [this, at](const Result<int64_t>& offset) {
+              [this, at](const Result<Appended>& appended) {
                 const std::lock_guard lock(mutex_);
-                if (offset.ok()) remember(at, offset.value());
+                if (appended.ok()) remember(at, appended.value().front().first_offset);
                 if (--in_flight_ == 0) answered_.notify_all();
               });
 }
@@ -79,32 +79,27 @@ Status DecisionBook::replay(const std::function<void(const Decision&)>& decided,
                             const std::function<void(std::string_view user_id)>& forgotten) {
   const int64_t end = log_.end_offset(Topic::kDecisions, 0);
   uint64_t next_seq = 0;
-  int64_t at = std::max(
+  const int64_t at = std::max(
       {replay_from_, end - options_.replay_records_max, log_.first_offset(Topic::kDecisions, 0)});
   Result<std::unique_ptr<LogReader>> reader = log_.read(Topic::kDecisions, {{0, at}});
   if (!reader.ok()) return reader.error().within("decisions");
-  std::vector<LogRecord> records;
-  while (at < end) {
-    if (const Status status = reader.value()->poll(kPollRecords, 0, records); !status.ok()) {
-      return status.error().within("decisions");
+  const auto take = [&](const LogRecord& record) -> Status {
+    if (record.content == ContentType::kForget) {
+      forgotten(record.key);
+      return {};
     }
-    if (records.empty()) break;
-    for (const LogRecord& record : records) {
-      at = record.offset + 1;
-      if (record.content == ContentType::kForget) {
-        forgotten(record.key);
-        continue;
-      }
-      const Result<Decision> decision = decode_decision(record.value);
-      if (!decision.ok()) return decision.error().within("decisions");
-      next_seq = std::max(next_seq, decision.value().seq + 1);
-      {
-        const std::lock_guard lock(mutex_);
-        remember(decision.value().at, record.offset);
-      }
-      decided(decision.value());
+    const Result<Decision> decision = decode_decision(record.value);
+    if (!decision.ok()) return decision.error();
+    next_seq = std::max(next_seq, decision.value().seq + 1);
+    {
+      const std::lock_guard lock(mutex_);
+      remember(decision.value().at, record.offset);
     }
-  }
+    decided(decision.value());
+    return {};
+  };
+  const Status read = scan_to(*reader.value(), 0, end, take);
+  if (!read.ok()) return read.error().within("decisions");
   if (next_seq == 0 && end > 0) return {};  // retention left none to compare with
   const uint64_t given_out = counter_->load();
   lost_ = given_out > next_seq ? given_out - next_seq : 0;

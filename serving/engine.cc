@@ -155,8 +155,11 @@ Status Engine::start() {
 // are known before these are read. A fold that stops amid it ends the wait; ready() says why.
 void Engine::fold_tail() {
   for (const Topic topic : {Topic::kItems, Topic::kInteractions}) {
-    const int64_t end = log_->end_offset(topic, 0);
-    if (end > 0) pipeline_->wait_applied(topic, 0, end - 1, std::numeric_limits<int>::max());
+    for (uint32_t partition = 0; partition < log_->partitions(topic); ++partition) {
+      const int64_t end = log_->end_offset(topic, partition);
+      if (end == 0) continue;
+      pipeline_->wait_applied(topic, partition, end - 1, std::numeric_limits<int>::max());
+    }
   }
 }
 
@@ -253,11 +256,19 @@ void Engine::build_indexes() {
   } while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; }));
 }
 
-Result<int64_t> Engine::append_and_wait(Topic topic, const std::vector<AppendRecord>& records) {
-  std::promise<Result<int64_t>> durable;
-  log_->append(topic, 0, records,
-               [&](Result<int64_t> first) { durable.set_value(std::move(first)); });
+Result<Appended> Engine::append_and_wait(Topic topic, uint32_t partition,
+                                         const std::vector<AppendRecord>& records) {
+  std::promise<Result<Appended>> durable;
+  log_->append(topic, partition, records,
+               [&](Result<Appended> appended) { durable.set_value(std::move(appended)); });
   return durable.get_future().get();
+}
+
+bool Engine::wait_applied(Topic topic, const Appended& appended) {
+  return std::all_of(appended.begin(), appended.end(), [&](const LogSpan& span) {
+    return pipeline_->wait_applied(topic, span.partition, span.last_offset,
+                                   options_.api.wait_applied_ms);
+  });
 }
 
 Status Engine::change_catalogue(const std::vector<CatalogueChange>& changes) {
@@ -267,10 +278,9 @@ Status Engine::change_catalogue(const std::vector<CatalogueChange>& changes) {
   std::vector<AppendRecord> records;
   for (const std::string& value : bytes) records.push_back({"", value, ContentType::kProtobuf});
 
-  const Result<int64_t> first = append_and_wait(Topic::kItems, records);
-  if (!first.ok()) return first.error();
-  const int64_t last = first.value() + static_cast<int64_t>(records.size()) - 1;
-  if (!pipeline_->wait_applied(Topic::kItems, 0, last, options_.api.wait_applied_ms)) {
+  const Result<Appended> appended = append_and_wait(Topic::kItems, kByKey, records);
+  if (!appended.ok()) return appended.error();
+  if (!wait_applied(Topic::kItems, appended.value())) {
     return Error{ErrorCode::kUnavailable, "accepted, but not visible yet; read it back later"};
   }
   refresh_world();
@@ -278,18 +288,17 @@ Status Engine::change_catalogue(const std::vector<CatalogueChange>& changes) {
 }
 
 void Engine::append_events(const std::vector<AppendRecord>& records, EventLog::Done done) {
-  log_->append(Topic::kInteractions, 0, records, std::move(done));
+  log_->append(Topic::kInteractions, kByKey, records, std::move(done));
 }
 
 Status Engine::forget(std::string_view user_id) {
   const std::vector<AppendRecord> record = {{user_id, "", ContentType::kForget}};
-  const Result<int64_t> decided = append_and_wait(Topic::kDecisions, record);
+  const Result<Appended> decided = append_and_wait(Topic::kDecisions, 0, record);
   if (!decided.ok()) return decided.error();
-  const Result<int64_t> offset = append_and_wait(Topic::kInteractions, record);
-  if (!offset.ok()) return offset.error();
+  const Result<Appended> appended = append_and_wait(Topic::kInteractions, kByKey, record);
+  if (!appended.ok()) return appended.error();
   ranker_->forget(user_id);
-  if (!pipeline_->wait_applied(Topic::kInteractions, 0, offset.value(),
-                               options_.api.wait_applied_ms)) {
+  if (!wait_applied(Topic::kInteractions, appended.value())) {
     return Error{ErrorCode::kUnavailable, "accepted; the fold will get to it"};
   }
   return {};

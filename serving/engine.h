@@ -88,8 +88,10 @@ class Engine {
   Status open_parts();
   Status start();
   void fold_tail();
-  // Offset of the first record, once all are durable.
-  Result<int64_t> append_and_wait(Topic topic, const std::vector<AppendRecord>& records);
+  // Where they stand, once all are durable.
+  Result<Appended> append_and_wait(Topic topic, uint32_t partition,
+                                   const std::vector<AppendRecord>& records);
+  bool wait_applied(Topic topic, const Appended& appended);
   void take_over_programs();
   void refresh_world();
   void upkeep();

@@ -2,12 +2,13 @@
 
 #include <utility>
 
+#include "streaming/log_scan.h"
+
 namespace shanhuo {
 namespace {
 
 constexpr uint32_t kPartition = 0;  // letters are few; one partition keeps them in one order
 constexpr int64_t kRetryNs = 100'000'000;
-constexpr size_t kPollRecords = 1024;
 
 }  // namespace
 
@@ -19,17 +20,13 @@ Status DeadLetters::resume(int64_t offset) {
   const int64_t end = log_.end_offset(Topic::kDeadLetters, kPartition);
   auto reader = log_.read(Topic::kDeadLetters, {{kPartition, offset}});
   if (!reader.ok()) return reader.error();
-  std::vector<LogRecord> records;
-  while (offset < end) {
-    const Status polled = reader.value()->poll(kPollRecords, 0, records);
-    // Dropped by retention: as old as that, nobody misses them.
-    if (!polled.ok() && polled.error().code == ErrorCode::kNotFound) return {};
-    if (!polled.ok()) return polled;
-    if (records.empty()) return {};
-    for (const LogRecord& record : records) known_.emplace(record.key);
-    offset = records.back().offset + 1;
-  }
-  return {};
+  const Status read =
+      scan_to(*reader.value(), kPartition, end, [this](const LogRecord& letter) -> Status {
+        known_.emplace(letter.key);
+        return {};
+      });
+  // Dropped by retention: as old as that, nobody misses them.
+  return !read.ok() && read.error().code == ErrorCode::kNotFound ? Status() : read;
 }
 
 void DeadLetters::add(Topic source, const LogRecord& record, DeadReason reason) {
@@ -71,7 +68,7 @@ void DeadLetters::send(uint64_t number, const Letters& letters) {
     records.push_back({letter.key, letter.value, ContentType::kProtobuf});
   }
   log_.append(Topic::kDeadLetters, kPartition, records,
-              [outbox = outbox_, number](const Result<int64_t>& appended) {
+              [outbox = outbox_, number](const Result<Appended>& appended) {
                 const std::lock_guard lock(outbox->mutex);
                 if (appended.ok()) {
                   outbox->unwritten.erase(number);

@@ -168,7 +168,9 @@ void EmbeddedLog::State::commit(Group& group) {
   if (written.ok()) published.notify_all();
   for (size_t i = 0; i < group.appends.size(); ++i) {
     if (written.ok()) {
-      group.appends[i].done(group.first_offsets[i]);
+      const PendingAppend& append = group.appends[i];
+      const int64_t first = group.first_offsets[i];
+      append.done(Appended{{append.partition, first, first + append.count - 1}});
     } else {
       group.appends[i].done(Error{ErrorCode::kUnavailable, "log: " + written.error().message});
     }
@@ -272,8 +274,11 @@ EmbeddedLog::~EmbeddedLog() {
   if (state_->writer.joinable()) state_->writer.join();
 }
 
+uint32_t EmbeddedLog::partitions(Topic /*topic*/) const { return state_->options.partitions; }
+
 void EmbeddedLog::append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records,
                          Done done) {
+  if (partition == kByKey && state_->options.partitions == 1) partition = 0;
   PendingAppend append{topic, partition, static_cast<uint32_t>(records.size()), {}, {}};
   size_t bytes = 0;
   for (const AppendRecord& record : records) bytes += record.key.size() + record.value.size() + 9;

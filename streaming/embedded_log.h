@@ -58,6 +58,8 @@ class EmbeddedLog final : public EventLog {
   // Writes and answers what is queued, then stops. No append may run.
   ~EmbeddedLog() override;
 
+  uint32_t partitions(Topic topic) const override;
+  // kByKey only where there is one partition: an append is one block of one partition.
   void append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records,
               Done done) override;
   // The reader merges its partitions by accepted_at. It must not outlive the log.

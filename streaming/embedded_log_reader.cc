@@ -46,6 +46,13 @@ class EmbeddedLogReader final : public LogReader {
     return {};
   }
 
+  int64_t position(uint32_t partition) const override {
+    for (const Source& source : sources_) {
+      if (source.partition == partition) return source.next_offset;
+    }
+    CHECK(!"a partition of this reader");
+  }
+
  private:
   // Gives every source that has more a block. Waits only while no source has any.
   Status find_blocks(int timeout_ms) {

@@ -1,7 +1,8 @@
-// What a log promises. Records of a (topic, partition) are ordered by offset 0, 1, 2, ... without
-// holes; what an append has acknowledged survives kill -9 and power loss; a poll gives records in
-// offset order, each at least once after a seek. Implementations: embedded_log.h (RocksDB, one
-// process), and Kafka in a later issue. Thread-safe unless said.
+// What a log promises. Records of a (topic, partition) are ordered by growing offsets; what an
+// append has acknowledged survives kill -9; a poll gives records in offset order, each at least
+// once after a seek. Implementations: embedded_log.h (RocksDB, one process; offsets without holes,
+// and power loss survived too) and kafka_log.h (transactions and compaction leave holes in the
+// offsets; no reader may count on offset + 1). Thread-safe unless said.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +21,15 @@ enum class Topic : uint8_t { kItems, kInteractions, kDecisions, kDeadLetters };
 inline constexpr int kTopics = 4;
 std::string_view topic_name(Topic topic);  // "shanhuo.items", ...
 
-// How a value is encoded; rides with the record (Kafka: header content-type, absent = JSON).
-enum class ContentType : uint8_t { kJson, kProtobuf, kForget };
+// How a value is encoded; rides with the record (Kafka: header content-type, absent = JSON). The
+// last two are only ever read, from foreign producers: the record becomes a dead letter.
+enum class ContentType : uint8_t { kJson, kProtobuf, kForget, kUnknown, kNewerSchema };
 
-// A record to append. `value` and `key` are copied before append() returns.
+// "The log chooses each record's partition by its key": equal keys, one partition.
+inline constexpr uint32_t kByKey = UINT32_MAX;
+
+// A record to append. `value` and `key` are copied before append() returns. On the items topic an
+// empty value is a tombstone: the item called `key` is gone.
 struct AppendRecord {
   std::string_view key;  // user_id or item_id
   std::string_view value;
@@ -46,25 +52,39 @@ struct LogPosition {
   int64_t next_offset = 0;  // of the record that comes next
 };
 
+// Where the records of one append stand in one partition. Records of others may stand between them.
+struct LogSpan {
+  uint32_t partition = 0;
+  int64_t first_offset = 0;
+  int64_t last_offset = 0;
+};
+using Appended = std::vector<LogSpan>;  // ascending by partition, one each
+
 // Reads one topic from given positions. One thread uses a reader at a time.
 class LogReader {
  public:
   virtual ~LogReader() = default;
   // Appends up to `records_max` records to the cleared `out`; waits up to `timeout_ms` for the
   // first. kCorrupt when bytes on disk do not hold, kNotFound when the position was dropped by
-  // retention (a gap).
+  // retention (a gap), kIo when the log does not answer for now: poll again.
   virtual Status poll(size_t records_max, int timeout_ms, std::vector<LogRecord>& out) = 0;
+  // Offset that comes next in a partition: below it everything was given by poll() or does not
+  // exist. Requires: a partition of `from`.
+  virtual int64_t position(uint32_t partition) const = 0;
 };
 
 class EventLog {
  public:
-  // Called exactly once, on a thread of the log, after the records are durable (first offset given)
-  // or were refused.
-  using Done = std::function<void(Result<int64_t> first_offset)>;
+  // Called exactly once, on a thread of the log, after the records are durable or were refused.
+  using Done = std::function<void(Result<Appended>)>;
 
   virtual ~EventLog() = default;
+  virtual uint32_t partitions(Topic topic) const = 0;
+  // Ok, or why the log cannot be reached. Cheap.
+  virtual Status reachable() const { return {}; }
   // All or nothing. Never blocks for the disk: the caller learns of durability through `done`.
-  // Refuses with kUnavailable when the bounded queue of unwritten bytes is full.
+  // Refuses with kUnavailable when the bounded queue of unwritten bytes is full. `partition`: one
+  // of the topic's, or kByKey.
   virtual void append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records,
                       Done done) = 0;
   virtual Result<std::unique_ptr<LogReader>> read(Topic topic,

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "streaming/log_scan.h"
 #include "streaming/pipeline_loop.h"
 
 namespace shanhuo {
@@ -56,47 +57,82 @@ Status Pipeline::Loop::open() {
 
 Status Pipeline::Loop::restore() {
   for (Feed* feed : {&items_, &events_}) {
-    for (uint32_t p = 0; p < options_.partitions; ++p) {
-      feed->positions.push_back({feed->topic, p, 0, 0});
+    for (uint32_t p = 0; p < partitions(feed->topic); ++p) {
+      const int64_t first = options_.begin_at_first ? parts_.log->first_offset(feed->topic, p) : 0;
+      feed->positions.push_back({feed->topic, p, first, 0});
     }
   }
   const Result<CheckpointPosition> position = parts_.checkpoints->restore(checkpointed_);
   if (!position.ok()) return position.error();
-  int64_t letters_from = 0;
-  for (const SourcePosition& source : position.value().sources) {
-    if (source.topic == Topic::kDeadLetters) {
-      letters_from = source.next_offset;
-      continue;
-    }
-    if (source.topic == Topic::kDecisions || source.partition >= options_.partitions) {
-      return Error{ErrorCode::kCorrupt, "checkpoint: made with other partitions"};
-    }
-    const Status held = check_position(source);
-    if (!held.ok()) return held;
-    Feed& feed = source.topic == Topic::kItems ? items_ : events_;
-    feed.positions[source.partition] = source;
+  const std::vector<SourcePosition>& sources = position.value().sources;
+  const Status held = sources.empty() ? Status() : check_sources(sources);
+  if (!held.ok()) return held;
+  int64_t letters_from = parts_.log->first_offset(Topic::kDeadLetters, 0);
+  for (const SourcePosition& source : sources) {
+    if (source.topic == Topic::kDeadLetters) letters_from = source.next_offset;
+    if (source.topic == Topic::kItems) items_.positions[source.partition] = source;
+    if (source.topic == Topic::kInteractions) events_.positions[source.partition] = source;
   }
   return letters_.resume(letters_from);
 }
 
+uint32_t Pipeline::Loop::partitions(Topic topic) const {
+  return topic == Topic::kItems ? options_.items_partitions : options_.partitions;
+}
+
+Status Pipeline::Loop::check_sources(const std::vector<SourcePosition>& sources) const {
+  for (const Topic topic : {Topic::kItems, Topic::kInteractions}) {
+    uint32_t count = 0;
+    for (const SourcePosition& source : sources) count += source.topic == topic ? 1 : 0;
+    if (count != partitions(topic)) {
+      return gap_error(ErrorCode::kCorrupt, std::string(topic_name(topic)) + " has " +
+                                                std::to_string(partitions(topic)) +
+                                                " partitions, the checkpoint was made with " +
+                                                std::to_string(count));
+    }
+  }
+  for (const SourcePosition& source : sources) {
+    if (source.topic == Topic::kDeadLetters) continue;
+    const Status held = check_position(source);
+    if (!held.ok()) return held;
+  }
+  return {};
+}
+
+Error gap_error(ErrorCode code, const std::string& what) {
+  return {code, "state GAP: " + what +
+                    ". The topic was deleted, made anew, or cut by retention while the engine was "
+                    "away. Bring the topic back as it was; or, to go on with what the log has now, "
+                    "move the folder state/ out of the data folder: it is folded again from the "
+                    "first record there is"};
+}
+
 // The log must still have what comes after the position, and before it must stand the record that
-// was folded last: otherwise this is another log, or one that lost its end.
+// was folded last: otherwise this is another log, or one that lost its end. Where a compaction or a
+// transaction has left a hole before the position nothing can be compared.
 Status Pipeline::Loop::check_position(const SourcePosition& position) const {
-  if (parts_.log->end_offset(position.topic, position.partition) < position.next_offset) {
-    return Error{ErrorCode::kNotFound,
-                 std::string(topic_name(position.topic)) + ": the log ends before offset " +
-                     std::to_string(position.next_offset) + ", where the checkpoint stands"};
+  const std::string where =
+      std::string(topic_name(position.topic)) + "[" + std::to_string(position.partition) + "]";
+  const int64_t end = parts_.log->end_offset(position.topic, position.partition);
+  if (end < position.next_offset) {
+    return gap_error(ErrorCode::kNotFound, where + " ends at offset " + std::to_string(end) +
+                                               ", before " + std::to_string(position.next_offset) +
+                                               " where the checkpoint stands");
   }
   if (position.next_offset == 0 || position.last_digest == 0) return {};
   auto reader = parts_.log->read(position.topic, {{position.partition, position.next_offset - 1}});
   if (!reader.ok()) return reader.error();
-  std::vector<LogRecord> records;
-  const Status polled = reader.value()->poll(1, 0, records);
-  if (!polled.ok() && polled.error().code == ErrorCode::kNotFound) return {};  // by retention
-  if (!polled.ok()) return polled;
-  if (!records.empty() && hash64(records[0].value) == position.last_digest) return {};
-  return Error{ErrorCode::kCorrupt,
-               std::string(topic_name(position.topic)) + ": another log than the checkpoint's"};
+  bool same = true;
+  const Status read = scan_to(*reader.value(), position.partition, position.next_offset,
+                              [&](const LogRecord& record) {
+                                same = hash64(record.value) == position.last_digest;
+                                return Status();
+                              });
+  if (!read.ok()) return read.error().code == ErrorCode::kNotFound ? Status() : read;  // retention
+  if (same) return {};
+  return gap_error(ErrorCode::kCorrupt, where + " has another record at offset " +
+                                            std::to_string(position.next_offset - 1) +
+                                            " than the one that was folded");
 }
 
 Status Pipeline::Loop::open_feed(Feed& feed) {
@@ -107,7 +143,11 @@ Status Pipeline::Loop::open_feed(Feed& feed) {
   auto reader = parts_.log->read(feed.topic, from);
   if (!reader.ok()) return reader.error();
   feed.reader = std::move(reader).value();
-  return feed.poll(options_.poll_records_max, 0);  // a gap shows now
+  // A gap shows now; a log that is slow to answer may come later.
+  const Status polled = feed.poll(options_.poll_records_max, 0, moved_);
+  if (polled.ok() || polled.error().code == ErrorCode::kIo) return {};
+  if (polled.error().code != ErrorCode::kNotFound) return polled;
+  return gap_error(polled.error().code, polled.error().message);
 }
 
 // ---- What others ask ----
@@ -116,7 +156,7 @@ Status Pipeline::Loop::stop() {
   if (!thread_.joinable()) return {};
   std::vector<SourcePosition> targets;
   for (const Topic topic : {Topic::kItems, Topic::kInteractions}) {
-    for (uint32_t p = 0; p < options_.partitions; ++p) {
+    for (uint32_t p = 0; p < partitions(topic); ++p) {
       targets.push_back({topic, p, parts_.log->end_offset(topic, p), 0});
     }
   }
@@ -141,8 +181,8 @@ void Pipeline::Loop::halt() {
 
 bool Pipeline::Loop::wait_applied(Topic topic, uint32_t partition, int64_t offset, int timeout_ms) {
   CHECK(topic == Topic::kItems || topic == Topic::kInteractions);
-  CHECK(partition < options_.partitions);
-  const size_t index = (topic == Topic::kItems ? 0 : options_.partitions) + partition;
+  CHECK(partition < partitions(topic));
+  const size_t index = (topic == Topic::kItems ? 0 : options_.items_partitions) + partition;
   std::unique_lock lock(mutex_);
   const auto applied = [&] { return stats_.positions[index].next_offset > offset; };
   changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),

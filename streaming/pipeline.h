@@ -38,7 +38,11 @@ namespace shanhuo {
 class Deduplicator;  // features/dedup.h
 
 struct PipelineOptions {
-  uint32_t partitions = 1;        // of the interactions and items topics
+  uint32_t partitions = 1;        // of the interactions topic
+  uint32_t items_partitions = 1;  // of the items topic
+  // A new state begins at the first record that the log has left; else at 0, and a log that has
+  // dropped it is a gap.
+  bool begin_at_first = false;
   bool caller_clock = false;      // contract 2, `clock: caller`: no event is in the future
   size_t poll_records_max = 256;  // raising it: less overhead, coarser freshness
   int poll_timeout_ms = 5;

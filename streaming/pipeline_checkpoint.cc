@@ -112,6 +112,9 @@ Status Pipeline::Loop::last_checkpoint() {
       if (!last_outcome_.ok()) return last_outcome_;
       if (checkpoints_answered_ == checkpoints_asked_) return {};
     }
+    // Letters that the log does not take keep the checkpoint back.
+    const Status reachable = parts_.log->reachable();
+    if (!reachable.ok() && letters_.unwritten() > 0) return reachable;
     if (gathered_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

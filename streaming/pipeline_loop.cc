@@ -19,6 +19,7 @@ void pause_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms
 Pipeline::Turn Pipeline::Loop::turn() {
   const Ask ask = asked();
   if (ask == Ask::kHalt || (ask == Ask::kStop && drained())) return Turn::kEnd;
+  if (ask == Ask::kStop && !parts_.log->reachable().ok()) return Turn::kEnd;  // the rest is kept
   if (letters_.unwritten() >= options_.letters_in_flight_max) {
     letters_.flush();
     return Turn::kPause;
@@ -64,10 +65,10 @@ Status Pipeline::Loop::poll() {
   const bool busy = !items_.empty() || (gathering_ && !gathered_);
   if (events_.empty()) {
     const Status polled =
-        events_.poll(options_.poll_records_max, busy ? 0 : options_.poll_timeout_ms);
+        events_.poll(options_.poll_records_max, busy ? 0 : options_.poll_timeout_ms, moved_);
     if (!polled.ok()) return polled;
   }
-  return items_.empty() ? items_.poll(options_.poll_records_max, 0) : Status();
+  return items_.empty() ? items_.poll(options_.poll_records_max, 0, moved_) : Status();
 }
 
 // Merges by (accepted_at, items first). A topic's rest is folded only when the other was seen empty
@@ -165,7 +166,9 @@ bool Pipeline::Loop::drained() const {
 
 void Pipeline::Loop::fail(const Error& error) {
   const std::lock_guard lock(mutex_);
-  stats_.failure = error.message;
+  // The log has lost what comes next: nothing to be repaired here.
+  const bool gap = error.code == ErrorCode::kNotFound;
+  stats_.failure = gap ? gap_error(error.code, error.message).message : error.message;
 }
 
 void Pipeline::Loop::end() {

@@ -20,6 +20,9 @@ namespace shanhuo {
 
 inline constexpr int64_t kNsPerMs = 1'000'000;
 
+// What an operator reads when the log no longer has what the state stands for.
+Error gap_error(ErrorCode code, const std::string& what);
+
 // One topic as the loop reads it: a reader, what it has polled, and how far it was folded.
 struct Feed {
   Topic topic;
@@ -31,9 +34,19 @@ struct Feed {
   bool empty() const { return at == records.size(); }
   const LogRecord& head() const { return records[at]; }
 
-  Status poll(size_t records_max, int timeout_ms) {
+  // `skipped` is set when the log turned out to have no record where the next was expected.
+  Status poll(size_t records_max, int timeout_ms, bool& skipped) {
     at = 0;
-    return reader->poll(records_max, timeout_ms, records);
+    const Status polled = reader->poll(records_max, timeout_ms, records);
+    if (!records.empty()) return polled;
+    for (SourcePosition& position : positions) {
+      const int64_t next = reader->position(position.partition);
+      if (next <= position.next_offset) continue;
+      position.next_offset = next;
+      position.last_digest = 0;
+      skipped = true;
+    }
+    return polled;
   }
   void advance() {
     positions[head().partition].next_offset = head().offset + 1;
@@ -71,6 +84,8 @@ class Pipeline::Loop {
 
   Status restore();
   Status check_position(const SourcePosition& position) const;
+  Status check_sources(const std::vector<SourcePosition>& sources) const;
+  uint32_t partitions(Topic topic) const;
   Status open_feed(Feed& feed);
   void run();
   Ask asked() const;

@@ -60,9 +60,9 @@ PipelineOptions crash_options() {
     std::vector<AppendRecord> records;
     for (const std::string& value : values) records.push_back({"u1", value});
     ++in_flight;
-    engine.log->append(Topic::kInteractions, 0, records, [&, n](Result<int64_t> first) {
-      if (!first.ok()) _exit(4);
-      const Acknowledged ack{n, first.value()};
+    engine.log->append(Topic::kInteractions, 0, records, [&, n](Result<Appended> spans) {
+      if (!spans.ok()) _exit(4);
+      const Acknowledged ack{n, spans.value().front().first_offset};
       if (write(pipe, &ack, sizeof ack) != sizeof ack) _exit(5);
       --in_flight;
     });

@@ -44,9 +44,11 @@ class TempDir {
 inline Result<int64_t> append_wait(EventLog& log, Topic topic,
                                    const std::vector<AppendRecord>& records,
                                    uint32_t partition = 0) {
-  std::promise<Result<int64_t>> answer;
-  log.append(topic, partition, records, [&](Result<int64_t> first) { answer.set_value(first); });
-  return answer.get_future().get();
+  std::promise<Result<Appended>> answer;
+  log.append(topic, partition, records, [&](Result<Appended> spans) { answer.set_value(spans); });
+  const Result<Appended> appended = answer.get_future().get();
+  if (!appended.ok()) return appended.error();
+  return appended.value().front().first_offset;
 }
 
 // Counts events by item, and mixes every call into a digest that depends on their order. Refuses

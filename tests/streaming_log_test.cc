@@ -99,9 +99,9 @@ TEST(EmbeddedLog, ManyAppendsShareOneSyncAndEachIsAnsweredOnce) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kAppends; ++i) {
         const std::string value = std::to_string(t) + "." + std::to_string(i);
-        log->append(Topic::kInteractions, 0, {{"k", value}}, [&, value](Result<int64_t> first) {
+        log->append(Topic::kInteractions, 0, {{"k", value}}, [&, value](Result<Appended> spans) {
           const std::lock_guard lock(mutex);
-          EXPECT_TRUE(where.emplace(first.value(), "k=" + value).second);
+          EXPECT_TRUE(where.emplace(spans.value().front().first_offset, "k=" + value).second);
           ++answered;
         });
       }
@@ -126,7 +126,7 @@ TEST(EmbeddedLog, RefusesWhatTheQueueCannotHoldAndRecovers) {
   std::atomic<int> taken{0}, unavailable{0};
   for (int i = 0; i < 200; ++i) {
     log->append(Topic::kItems, 0, {{"k", fitting}},
-                [&](Result<int64_t> first) { ++(first.ok() ? taken : unavailable); });
+                [&](Result<Appended> spans) { ++(spans.ok() ? taken : unavailable); });
   }
   while (taken + unavailable < 200) std::this_thread::yield();
   EXPECT_GT(unavailable, 0);

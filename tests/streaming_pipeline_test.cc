@@ -253,6 +253,7 @@ class StubbornLog final : public EventLog {
   std::vector<std::string> keys;
   std::vector<Done> waiting;
 
+  uint32_t partitions(Topic) const override { return 1; }
   void append(Topic, uint32_t, const std::vector<AppendRecord>& records, Done done) override {
     if (refuse) return done(Error{ErrorCode::kUnavailable, "not now"});
     for (const AppendRecord& record : records) keys.emplace_back(record.key);
@@ -284,7 +285,7 @@ TEST(DeadLetters, WhatTheLogRefusesIsKeptAndTriedAgain) {
   }
   ASSERT_EQ(log.keys, std::vector<std::string>{"shanhuo.interactions/0/4"});
   EXPECT_FALSE(letters.durable_before(mark));
-  log.waiting.at(0)(int64_t{0});
+  log.waiting.at(0)(Appended{{0, 0, 0}});
   EXPECT_TRUE(letters.durable_before(mark));
   EXPECT_EQ(letters.unwritten(), 0u);
 }
