@@ -109,7 +109,9 @@ void add_features(EngineOptions& o, std::vector<Option>& table) {
     table.push_back({"features", key, std::move(target), min, max, unit, about});
   };
   add("viewers_max", &f.viewers.viewers_max, 1, 1e10, "viewers",
-      "profiles in memory, at most 600 bytes each");
+      "profiles in memory and on disk, at most 600 bytes each");
+  add("viewers_bytes_max", &f.viewers.memory_bytes_max, 4 << 20, 1e12, "bytes",
+      "of profiles in memory; the coldest live on disk, a look costs some 10 us");
   add("half_life_short_ms", &f.profile.half_life_short, 60'000, 365 * kDayMs, "ms",
       "of the interest of the day");
   add("half_life_long_ms", &f.profile.half_life_long, 60'000, 3'650 * kDayMs, "ms",

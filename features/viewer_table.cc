@@ -60,7 +60,6 @@ ViewerTable::~ViewerTable() = default;
 
 void ViewerTable::keep_cold_in(const StateReader& store) {
   CHECK(size() == 0 && store_ == nullptr);
-  if (options_.memory_bytes_max == 0) return;
   store_ = &store;
   budget_ = std::max(options_.memory_bytes_max, bytes() + kShards * kViewerBytes) - bytes();
 }

@@ -41,7 +41,8 @@ namespace shanhuo {
 
 struct ViewerTableOptions {
   size_t viewers_max = 20'000'000;  // each costs 600 bytes, in memory or on disk
-  size_t memory_bytes_max = 0;      // of profiles in memory; 0: all of them
+  // Of profiles in memory, once keep_cold_in() was called.
+  size_t memory_bytes_max = 2'000'000'000;
 };
 
 // Counters since the start of the process.

@@ -75,6 +75,19 @@ void write_memory(JsonWriter& json, const FeatureStoreStats& features) {
   json.end_object();
 }
 
+void write_cold_viewers(JsonWriter& json, const ViewerTableStats& table) {
+  json.key("cold_viewers");
+  json.begin_object();
+  json.field("on_disk", table.cold);
+  json.field("reads", table.cold_reads);
+  json.field("looks", table.cold_looks);
+  json.field("looks_failed", table.cold_failures);
+  json.field("evicted", table.evicted);
+  json.field("grown", table.grown);
+  json.field("stalls", table.stalls);
+  json.end_object();
+}
+
 }  // namespace
 
 void HttpApi::healthz(Call& call) { call.respond(plain(200, "ok\n")); }
@@ -128,6 +141,7 @@ void HttpApi::stats(Call& call) {
   json.field("decisions_lost", engine_.decisions().lost());
   json.field("checkpoints", stats.checkpoints);
   write_memory(json, features);
+  write_cold_viewers(json, features.table);
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }

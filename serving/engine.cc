@@ -111,6 +111,7 @@ Status Engine::open_parts() {
 
 Status Engine::start() {
   features_ = std::make_unique<FeatureStore>(options_.features, interner_, catalogue_, keys_);
+  features_->keep_cold_in(checkpoints_->store());
   dedup_ = std::make_unique<Deduplicator>("ev", options_.dedup);
   ranker_ = std::make_unique<Ranker>(RankerParts{options_, ranking_, time_, interner_, *features_,
                                                  world_, keys_, retriever_, prices_, calibration_,
