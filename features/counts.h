@@ -32,6 +32,20 @@ struct Counts {
     boosted_orders += other.boosted_orders;
     return *this;
   }
+  Counts& operator-=(const Counts& other) {
+    served -= other.served;
+    viewable -= other.viewable;
+    clicks -= other.clicks;
+    plays -= other.plays;
+    watch_ms -= other.watch_ms;
+    likes -= other.likes;
+    orders -= other.orders;
+    amount_fen -= other.amount_fen;
+    boosted_viewable -= other.boosted_viewable;
+    boosted_orders -= other.boosted_orders;
+    return *this;
+  }
+  friend Counts operator-(Counts a, const Counts& b) { return a -= b; }
   bool operator==(const Counts&) const = default;
 };
 

@@ -34,19 +34,37 @@ ExposureRollups::Hour& ExposureRollups::hour_at(int64_t hour) {
 }
 
 void ExposureRollups::add_to(const ExposureEvent& event, ExposureRecord* record) {
-  record->row(ExposureDimension::kSurface, static_cast<uint32_t>(event.surface)).add(event.counts);
   if (event.counts.viewable > 0) record->viewers.add(event.user_hash);
+  add_rows(event, 1, record);
+}
+
+void ExposureRollups::add_rows(const ExposureEvent& event, int64_t sign, ExposureRecord* record) {
+  Counts counts = event.counts;
+  if (sign < 0) counts = Counts{} - counts;
+  record->row(ExposureDimension::kSurface, static_cast<uint32_t>(event.surface)).add(counts);
   if (event.token == nullptr) return;
-  for (size_t i = 0; i < event.token->programs.size(); ++i) {
-    if (event.token->programs[i] == 0) break;
-    Counts counts = event.counts;
-    counts.viewable = counts.boosted_viewable = event.program_viewable[i] ? 1 : 0;
-    record->row(ExposureDimension::kProgram, event.token->programs[i]).add(counts);
-  }
   for (const uint32_t variation : event.token->variations) {
     if (variation == 0) break;
-    record->row(ExposureDimension::kVariation, variation).add(event.counts);
+    record->row(ExposureDimension::kVariation, variation).add(counts);
   }
+  for (size_t i = 0; i < event.token->programs.size(); ++i) {
+    if (event.token->programs[i] == 0) break;
+    counts.viewable = counts.boosted_viewable = event.program_viewable[i] ? sign : 0;
+    record->row(ExposureDimension::kProgram, event.token->programs[i]).add(counts);
+  }
+}
+
+bool ExposureRollups::subtract(const ExposureEvent& event) {
+  const int64_t hour = hour_of(event.ts);
+  const std::lock_guard lock(mutex_);
+  const auto place = hours_.find(hour);
+  if (hour < hot_from_ || place == hours_.end()) return false;
+  const auto found = place->second.items.find(event.item);
+  if (found == place->second.items.end()) return false;
+  const Ref ref{hour, event.item, &found->second};
+  dirty_.touch(&found->second.mark, ref, [&] { save_hot(ref); });
+  add_rows(event, -1, &found->second.record);
+  return true;
 }
 
 void ExposureRollups::prefetch(ItemIndex item, Millis ts) const {

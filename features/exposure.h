@@ -107,6 +107,9 @@ class ExposureRollups final : public Checkpointed {
   // A hint to the processor that add() of this item and time comes soon. Writer only.
   void prefetch(ItemIndex item, Millis ts) const;
   void add(const ExposureEvent& event, Millis watermark);
+  // Takes back what an earlier add() of an equal event counted; its viewer stays in the sketch.
+  // False when the hour has left memory: then it stays counted.
+  bool subtract(const ExposureEvent& event);
 
   // `reader` sees the last committed checkpoint. kTooLarge beyond query_records_max, kCorrupt when
   // a record on disk does not hold.
@@ -147,6 +150,7 @@ class ExposureRollups final : public Checkpointed {
 
   Hour& hour_at(int64_t hour);
   static void add_to(const ExposureEvent& event, ExposureRecord* record);
+  static void add_rows(const ExposureEvent& event, int64_t sign, ExposureRecord* record);
   void release_moved();
   void choose_moving();
   void save_hot(const Ref& ref);

@@ -9,9 +9,11 @@
 namespace shanhuo {
 namespace {
 
-// A token's events have ts in [issue, issue + 24 h] and come at most 24 h late: 48 h of event time
-// after its first event the token cannot come again.
-constexpr Millis kTokenWindow{2 * 86'400'000};
+// An event is at most 24 h late, and the first one of its half hour up to half an hour older.
+constexpr Millis kViewableWindow{86'400'000 + kExposureSlot.count()};
+// A token's events have ts up to issue + 24 h, and from issue - 24 h on: clocks are off, and it
+// comes at most 24 h late. So 72 h of event time after its first event it cannot come again.
+constexpr Millis kTokenWindow{3 * 86'400'000};
 
 bool looks_viewable(const Interaction& event, const CatalogueItem* item) {
   if (event.type == EventType::kPlay) return event.watch_ms >= kViewablePlayMs;
@@ -37,6 +39,22 @@ Counts counts_of(const Counted& counted, Fen income) {
           .boosted_orders = one_if(boosted && order)};
 }
 
+Contribution contribution_of(const Counted& counted) {
+  Contribution contribution{.type = counted.event.type,
+                            .surface = counted.event.surface,
+                            .item = counted.item,
+                            .ts = counted.event.ts,
+                            .watch_ms = counted.counts.watch_ms,
+                            .viewable = counted.viewable,
+                            .boosted = counted.token != nullptr,
+                            .program_viewable = counted.program_viewable};
+  if (counted.token != nullptr) {
+    contribution.programs = counted.token->programs;
+    contribution.variations = counted.token->variations;
+  }
+  return contribution;
+}
+
 void count_one(std::atomic<uint64_t>* counter) { counter->fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
@@ -57,12 +75,15 @@ FeatureStore::FeatureStore(const FeatureStoreOptions& options, Interner& interne
   for (uint32_t partition = 0; partition < options.partitions; ++partition) {
     const std::string number = std::to_string(partition);
     viewable_.push_back(std::make_unique<Deduplicator>(
-        "view" + number, DedupOptions{.entries_max = options.viewable_entries_max}));
+        "view" + number,
+        DedupOptions{.entries_max = options.viewable_entries_max, .window = kViewableWindow}));
     tokens_.push_back(std::make_unique<Deduplicator>(
         "token" + number,
         DedupOptions{.entries_max = options.token_entries_max, .window = kTokenWindow}));
     parts_.push_back(viewable_.back().get());
     parts_.push_back(tokens_.back().get());
+    invalid_.push_back(std::make_unique<InvalidTraffic>(partition, options.invalid));
+    parts_.push_back(invalid_.back().get());
   }
 }
 
@@ -91,6 +112,7 @@ DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& cont
     count_one(&late_);
     return {};
   }
+  if (judged_invalid(event, context, item, user_hash) && !money) return {};
   Counted counted{.event = event,
                   .context = context,
                   .item = item,
@@ -100,8 +122,45 @@ DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& cont
   if (looks_viewable(event, counted.known)) decide_viewable(&counted, user_hash);
   counted.counts = counts_of(counted, income);
   add_everywhere(counted, user_hash);
+  if (options_.invalid.watches() && !money) {
+    invalid_[context.partition]->remember(contribution_of(counted));
+  }
   for (FoldObserver* observer : observers_) observer->observe(counted);
   return {};
+}
+
+bool FeatureStore::judged_invalid(const Interaction& event, const FoldContext& context,
+                                  ItemIndex item, uint64_t user_hash) {
+  const InvalidTraffic::Verdict verdict =
+      invalid_[context.partition]->judge(event, catalogue_.at(item), user_hash, context.watermark);
+  for (const Contribution& each : verdict.taken_back) take_back(each, user_hash);
+  if (verdict.reason == InvalidReason::kNone) return false;
+  const bool money = event.type == EventType::kOrder || event.type == EventType::kRefund;
+  count_one(money ? &orders_flagged_ : &invalid_events_[static_cast<size_t>(verdict.reason)]);
+  return true;
+}
+
+void FeatureStore::take_back(const Contribution& contribution, uint64_t user_hash) {
+  count_one(&taken_back_);
+  ExposureToken token;
+  token.programs = contribution.programs;
+  token.variations = contribution.variations;
+  const Counts counts = contribution.counts();
+  items_.subtract(contribution.item, contribution.ts, counts);
+  const bool whole = exposure_.subtract({.item = contribution.item,
+                                         .ts = contribution.ts,
+                                         .surface = contribution.surface,
+                                         .user_hash = user_hash,
+                                         .counts = counts,
+                                         .token = contribution.boosted ? &token : nullptr,
+                                         .program_viewable = contribution.program_viewable});
+  if (!whole) count_one(&taken_back_partly_);
+  for (size_t i = 0; i < token.programs.size() && token.programs[i] != 0; ++i) {
+    const ProgramCounts taken{.viewable = contribution.program_viewable[i] ? -1 : 0,
+                              .clicks = -counts.clicks};
+    if (taken != ProgramCounts{}) programs_.add(token.programs[i], contribution.ts, taken);
+  }
+  for (FoldObserver* observer : observers_) observer->take_back(contribution);
 }
 
 void FeatureStore::decide_viewable(Counted* counted, uint64_t user_hash) {
@@ -136,6 +195,7 @@ void FeatureStore::add_everywhere(const Counted& counted, uint64_t user_hash) {
   count_one(&applied_[static_cast<size_t>(event.type)]);
   if (counted.known == nullptr) count_one(&unknown_items_);
   watermark_ = std::max({watermark_, counted.context.watermark, event.ts});
+  items_.pass(watermark_);
   items_.prefetch_buckets(counted.item);
   exposure_.prefetch(counted.item, event.ts);
   viewers_.update(event.user_id, [&](PackedProfile& profile) {
@@ -173,6 +233,7 @@ void FeatureStore::forget(std::string_view user_id) {
   viewers_.erase(user_id);
   frequency_.forget(user_id);
   ledger_.forget(user_id);
+  for (const auto& invalid : invalid_) invalid->forget(hash64(user_id));
 }
 
 ViewerState FeatureStore::viewer(std::string_view user_id) const {
@@ -188,6 +249,16 @@ FeatureStoreStats FeatureStore::stats() const {
   stats.token_expired = token_expired_;
   stats.unknown_items = unknown_items_;
   stats.viewable_repeated = viewable_repeated_;
+  std::ranges::transform(invalid_events_, stats.invalid.begin(),
+                         [](const auto& n) { return n.load(); });
+  stats.taken_back = taken_back_;
+  stats.taken_back_partly = taken_back_partly_;
+  stats.orders_flagged = orders_flagged_;
+  for (const auto& invalid : invalid_) {
+    stats.invalid_unwatched += invalid->unwatched();
+    stats.invalid_forgotten += invalid->forgotten();
+    stats.invalid_bytes += invalid->bytes();
+  }
   for (const auto* memories : {&viewable_, &tokens_}) {
     for (const auto& memory : *memories) {
       stats.dedup_forgotten += memory->forgotten();

@@ -14,6 +14,9 @@
 // token names, and as viewable when it is new for at least one of them; one without a valid token
 // counts for none. boosted_*: those with a valid token. Orders and refunds as ledger.h says.
 //
+// Net of invalid traffic (invalid_traffic.h): what its rules find invalid counts for nothing, and
+// what a viewer counted before it was found invalid is taken back; orders and refunds are exempt.
+//
 // Failures: a bad token makes the event dead ("bad_token"), a full interner ("items_full"); nothing
 // is changed then. An expired token is ignored and counted. A late event (context.late) changes the
 // ledger alone, and observers do not see it.
@@ -39,6 +42,7 @@
 #include "features/exposure_token.h"
 #include "features/frequency.h"
 #include "features/interaction.h"
+#include "features/invalid_traffic.h"
 #include "features/item_state.h"
 #include "features/ledger.h"
 #include "features/program_totals.h"
@@ -57,8 +61,9 @@ struct FeatureStoreOptions {
   ExposureOptions exposure;
   LedgerOptions ledger;
   ProgramTotalsOptions programs;
-  size_t viewable_entries_max = 50'000'000;  // remembered (user, item, program, half hour); 24 h
-  size_t token_entries_max = 20'000'000;     // remembered tokens; 48 h
+  InvalidTrafficOptions invalid;
+  size_t viewable_entries_max = 50'000'000;  // remembered (user, item, program, half hour); 24.5 h
+  size_t token_entries_max = 20'000'000;     // remembered tokens; 72 h
   uint32_t partitions = 1;                   // of the interactions; each has its own memory of both
 };
 
@@ -82,6 +87,8 @@ class FoldObserver {
  public:
   virtual ~FoldObserver() = default;
   virtual void observe(const Counted& counted) = 0;
+  // What an observed event counted has been taken back: its viewer was found invalid.
+  virtual void take_back(const Contribution& /*contribution*/) {}
 };
 
 struct FeatureStoreStats {
@@ -95,9 +102,14 @@ struct FeatureStoreStats {
   ViewerTableStats table;
   uint64_t viewers = 0, viewers_refused = 0, insertions_dropped = 0;  // insertions: frequency.h
   uint64_t buckets_dropped = 0, hours_moved_early = 0, supplements = 0;
+  std::array<uint64_t, kInvalidReasons> invalid{};  // events that counted for nothing, by reason
+  uint64_t taken_back = 0;                          // events that had counted
+  uint64_t taken_back_partly = 0;  // of those, whose hour had left the memory of the rollups
+  uint64_t orders_flagged = 0;     // orders and refunds of invalid viewers; they count
+  uint64_t invalid_unwatched = 0, invalid_forgotten = 0;  // invalid_traffic.h
   uint64_t orders_refused = 0, program_rows_refused = 0, items_refused = 0;
   size_t viewer_bytes = 0, item_bytes = 0, exposure_bytes = 0, ledger_bytes = 0, program_bytes = 0,
-         dedup_bytes = 0, interner_bytes = 0;
+         dedup_bytes = 0, interner_bytes = 0, invalid_bytes = 0;
 };
 
 class FeatureStore final : public StateMachine, public Checkpointed, public ItemRatesReader {
@@ -144,6 +156,10 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   Status restore(const StateReader& reader) override;
 
  private:
+  // True: the event counts for nothing.
+  bool judged_invalid(const Interaction& event, const FoldContext& context, ItemIndex item,
+                      uint64_t user_hash);
+  void take_back(const Contribution& contribution, uint64_t user_hash);
   void decide_viewable(Counted* counted, uint64_t user_hash);
   void add_everywhere(const Counted& counted, uint64_t user_hash);
   void add_programs(const Counted& counted);
@@ -160,6 +176,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   Ledger ledger_;
   ProgramTotals programs_;
   std::vector<std::unique_ptr<Deduplicator>> viewable_, tokens_;  // by partition
+  std::vector<std::unique_ptr<InvalidTraffic>> invalid_;          // by partition
   std::vector<Checkpointed*> parts_;
   std::vector<FoldObserver*> observers_;
 
@@ -169,7 +186,8 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
 
   std::array<std::atomic<uint64_t>, kEventTypes> applied_{};
   std::atomic<uint64_t> late_{0}, bad_tokens_{0}, token_expired_{0}, unknown_items_{0},
-      viewable_repeated_{0};
+      viewable_repeated_{0}, taken_back_{0}, taken_back_partly_{0}, orders_flagged_{0};
+  std::array<std::atomic<uint64_t>, kInvalidReasons> invalid_events_{};
 };
 
 }  // namespace shanhuo

@@ -64,11 +64,8 @@ void ItemState::add(ItemIndex item, Millis ts, Millis watermark, const Counts& c
   Chunk& chunk = writable_chunk(item);
   History& history = chunk.histories[item % kChunk];
   dirty_.touch(&history.mark, item, [&] { save(item); });
-  add_rates(&chunk.rates[item % kChunk], ts, counts);
+  add_rates(&chunk.rates[item % kChunk], ts, counts, 1);
   if (item >= items_end_.load(std::memory_order_relaxed)) items_end_.store(item + 1);
-  if (watermark.count() > watermark_ms_.load(std::memory_order_relaxed)) {
-    watermark_ms_.store(watermark.count(), std::memory_order_relaxed);
-  }
   const int32_t hour = slot_of(ts, kHour);
   {
     const std::lock_guard lock(mutex_);
@@ -76,10 +73,33 @@ void ItemState::add(ItemIndex item, Millis ts, Millis watermark, const Counts& c
     add_bucket(&history.hours, hour, kHoursKept, counts);
   }
   history.dirty_from = std::min(history.dirty_from, hour);
+  pass(watermark);
+}
+
+void ItemState::pass(Millis watermark) {
+  if (watermark.count() > watermark_ms_.load(std::memory_order_relaxed)) {
+    watermark_ms_.store(watermark.count(), std::memory_order_relaxed);
+  }
   if (slot_of(watermark, kHour) > swept_hour_) sweep(watermark);
 }
 
-void ItemState::add_rates(RateSlot* slot, Millis ts, const Counts& counts) {
+void ItemState::subtract(ItemIndex item, Millis ts, const Counts& counts) {
+  Chunk& chunk = writable_chunk(item);
+  History& history = chunk.histories[item % kChunk];
+  dirty_.touch(&history.mark, item, [&] { save(item); });
+  add_rates(&chunk.rates[item % kChunk], ts, counts, -1);
+  const auto take_from = [&](std::vector<Bucket>& buckets, int32_t slot) {
+    const auto found = std::ranges::find(buckets, slot, &Bucket::slot);
+    if (found != buckets.end()) found->subtract(counts);
+  };
+  const int32_t hour = slot_of(ts, kHour);
+  const std::lock_guard lock(mutex_);
+  take_from(history.recent, slot_of(ts, kBucket));
+  take_from(history.hours, hour);
+  history.dirty_from = std::min(history.dirty_from, hour);
+}
+
+void ItemState::add_rates(RateSlot* slot, Millis ts, const Counts& counts, int sign) {
   const uint32_t sequence = slot->sequence.load(std::memory_order_relaxed);
   const Millis at = sequence == 0 ? ts : Millis(slot->at_ms.load(std::memory_order_relaxed));
   const double keep = half_life_decay(ts - at, kRateHalfLife);
@@ -91,8 +111,8 @@ void ItemState::add_rates(RateSlot* slot, Millis ts, const Counts& counts) {
   const auto sums = slot->sums();
   for (size_t i = 0; i < sums.size(); ++i) {
     const double before = sums[i]->load(std::memory_order_relaxed);
-    sums[i]->store(before * keep + weight * static_cast<double>(added[i]),
-                   std::memory_order_release);
+    const double after = before * keep + weight * static_cast<double>(sign * added[i]);
+    sums[i]->store(std::max(0.0, after), std::memory_order_release);
   }
   slot->at_ms.store(std::max(ts, at).count(), std::memory_order_release);
   // An even number, never again 0.

@@ -54,6 +54,12 @@ class ItemState final : public Checkpointed {
   // Adds what one event counts. `watermark` is the largest event time seen, for readers.
   void add(ItemIndex item, Millis ts, Millis watermark, const Counts& counts);
 
+  // Takes back what an earlier add() of the same item and time counted. Sums stay at 0 or above;
+  // what has left the windows is not touched.
+  void subtract(ItemIndex item, Millis ts, const Counts& counts);
+  // Time goes on, for readers and in the checkpoint, though nothing was counted.
+  void pass(Millis watermark);
+
   // Hints to the processor that add() of this item comes soon: first what is known by index, then,
   // some work later, its newest buckets. Writer only.
   void prefetch(ItemIndex item) const;
@@ -86,7 +92,8 @@ class ItemState final : public Checkpointed {
   Chunk* chunk_of(ItemIndex item) const;
   Chunk& writable_chunk(ItemIndex item);
   void add_bucket(std::vector<Bucket>* buckets, int32_t slot, int32_t keep, const Counts& counts);
-  void add_rates(RateSlot* slot, Millis ts, const Counts& counts);
+  // `sign` is 1, or -1 to take back.
+  void add_rates(RateSlot* slot, Millis ts, const Counts& counts, int sign);
   static void drop_expired(std::vector<Bucket>* buckets, int64_t last_expired);
   void sweep(Millis watermark);
   void save(ItemIndex item);

@@ -51,6 +51,19 @@ struct ItemState::Bucket {
     watch_ms += counts.watch_ms;
     amount_fen += counts.amount_fen;
   }
+  void subtract(const Counts& counts) {
+    const auto lower = [](uint32_t* count, int64_t by) {
+      *count -= static_cast<uint32_t>(std::min<int64_t>(*count, by));
+    };
+    lower(&served, counts.served);
+    lower(&viewable, counts.viewable);
+    lower(&clicks, counts.clicks);
+    lower(&plays, counts.plays);
+    lower(&likes, counts.likes);
+    lower(&orders, counts.orders);
+    watch_ms -= std::min(watch_ms, counts.watch_ms);
+    amount_fen -= counts.amount_fen;
+  }
   Counts counts() const {
     return {.served = served,
             .viewable = viewable,

@@ -23,7 +23,7 @@ namespace shanhuo {
 // Key-value records of a checkpoint. Keys start with two letters that belong to one part:
 //   vp viewer profiles   fr frequency   it item counters   ex exposure rollups   dd deduplication
 //   pg program totals in interner          ci cc cb catalogue   lg ledger     pr prices cl
-//   calibration pl the fold's own counters and watermarks (streaming/fold.h)
+//   calibration pl the fold's own counters and watermarks (streaming/fold.h)   iv invalid traffic
 class StateWriter {
  public:
   virtual ~StateWriter() = default;

@@ -19,6 +19,18 @@ void PriceObserver::observe(const Counted& counted) {
   }
 }
 
+void PriceObserver::take_back(const Contribution& contribution) {
+  for (size_t i = 0; i < contribution.programs.size() && contribution.programs[i] != 0; ++i) {
+    const uint32_t program = contribution.programs[i];
+    if (contribution.program_viewable[i]) {
+      prices_.withdraw(program, GoalUnit::kViewable, contribution.ts);
+    }
+    if (contribution.type == EventType::kClick) {
+      prices_.withdraw(program, GoalUnit::kClick, contribution.ts);
+    }
+  }
+}
+
 void LabelObserver::observe(const Counted& counted) {
   const Interaction& event = counted.event;
   const bool click = event.type == EventType::kClick;

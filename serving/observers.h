@@ -10,11 +10,12 @@
 
 namespace shanhuo {
 
-// Deliveries reach the prices.
+// Deliveries reach the prices, and leave them again when they are taken back.
 class PriceObserver final : public FoldObserver {
  public:
   explicit PriceObserver(PriceController& prices) : prices_(prices) {}
   void observe(const Counted& counted) override;
+  void take_back(const Contribution& contribution) override;
 
  private:
   PriceController& prices_;

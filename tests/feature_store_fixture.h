@@ -118,7 +118,8 @@ class CountingOracle {
 
 // Everything that checkpoints together, as the composition root has it.
 struct TestEngine : FoldObserver {
-  explicit TestEngine(const Published<TokenKeys>& keys) : store({}, interner, catalogue, keys) {
+  explicit TestEngine(const Published<TokenKeys>& keys, const FeatureStoreOptions& options = {})
+      : store(options, interner, catalogue, keys) {
     catalogue.set_codec(
         {[](const CatalogueChange& change) { return std::get<Item>(change).id.str(); },
          [](std::string_view id) { return CatalogueChange(item(id)); }});
@@ -161,6 +162,7 @@ struct TestEngine : FoldObserver {
     seen += counted.counts;
     known += counted.known != nullptr ? 1 : 0;
   }
+  void take_back(const Contribution& contribution) override { seen -= contribution.counts(); }
   std::vector<Checkpointed*> parts() { return {&interner, &catalogue, &store}; }
   void begin(StateWriter& writer) {
     for (Checkpointed* part : parts()) part->begin_checkpoint(writer);
