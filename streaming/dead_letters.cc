@@ -1,5 +1,7 @@
 #include "streaming/dead_letters.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "streaming/log_scan.h"
@@ -16,17 +18,27 @@ DeadLetters::DeadLetters(EventLog& log, const Clock& clock)
     : log_(log), clock_(clock), outbox_(std::make_shared<Outbox>()) {}
 DeadLetters::~DeadLetters() = default;
 
-Status DeadLetters::resume(int64_t offset) {
+Status DeadLetters::resume(int64_t offset, const ToCome& to_come) {
   const int64_t end = log_.end_offset(Topic::kDeadLetters, kPartition);
   auto reader = log_.read(Topic::kDeadLetters, {{kPartition, offset}});
   if (!reader.ok()) return reader.error();
   const Status read =
-      scan_to(*reader.value(), kPartition, end, [this](const LogRecord& letter) -> Status {
-        known_.emplace(letter.key);
+      scan_to(*reader.value(), kPartition, end, [&](const LogRecord& record) -> Status {
+        const Result<DeadLetter> letter = decode_dead_letter(record.value);
+        if (!letter.ok()) return {};  // somebody else's
+        const auto& [source, partition, at] =
+            std::tie(letter.value().source, letter.value().partition, letter.value().offset);
+        if (to_come(source, partition, at)) known_.emplace(record.key, record.offset);
         return {};
       });
   // Dropped by retention: as old as that, nobody misses them.
   return !read.ok() && read.error().code == ErrorCode::kNotFound ? Status() : read;
+}
+
+int64_t DeadLetters::resume_offset() const {
+  int64_t offset = log_.end_offset(Topic::kDeadLetters, kPartition);
+  for (const auto& [key, known] : known_) offset = std::min(offset, known);
+  return offset;
 }
 
 void DeadLetters::add(Topic source, const LogRecord& record, DeadReason reason) {

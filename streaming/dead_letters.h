@@ -8,11 +8,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -26,8 +27,12 @@ class DeadLetters {
   DeadLetters(EventLog& log, const Clock& clock);
   ~DeadLetters();
 
-  // Remembers the letters from `offset` on, to leave them out when they come again.
-  Status resume(int64_t offset);
+  // Remembers the letters from `offset` on whose records are still to come, to leave them out then.
+  using ToCome = std::function<bool(Topic source, uint32_t partition, int64_t offset)>;
+  Status resume(int64_t offset, const ToCome& to_come);
+  // Where a restart from a checkpoint of this moment must resume: before the first letter whose
+  // record has not come again yet.
+  int64_t resume_offset() const;
   void add(Topic source, const LogRecord& record, DeadReason reason);
   // Hands what was added to the log, and what it had refused before.
   void flush();
@@ -57,7 +62,7 @@ class DeadLetters {
   const std::shared_ptr<Outbox> outbox_;
   std::vector<Letter> added_;
   uint64_t next_ = 0;
-  std::unordered_set<std::string> known_;
+  std::unordered_map<std::string, int64_t> known_;  // by key: the letter's own offset
   int64_t last_retry_ns_ = 0;
 };
 

@@ -73,7 +73,10 @@ Status Pipeline::Loop::restore() {
     if (source.topic == Topic::kItems) items_.positions[source.partition] = source;
     if (source.topic == Topic::kInteractions) events_.positions[source.partition] = source;
   }
-  return letters_.resume(letters_from);
+  return letters_.resume(letters_from, [this](Topic topic, uint32_t partition, int64_t offset) {
+    const Feed& feed = topic == Topic::kItems ? items_ : events_;
+    return partition >= feed.positions.size() || offset >= feed.positions[partition].next_offset;
+  });
 }
 
 uint32_t Pipeline::Loop::partitions(Topic topic) const {

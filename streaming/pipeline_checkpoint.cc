@@ -17,7 +17,7 @@ constexpr int64_t kCommitRetryNs = 1'000 * kNsPerMs;
 std::vector<SourcePosition> Pipeline::Loop::sources() const {
   std::vector<SourcePosition> all = items_.positions;
   all.insert(all.end(), events_.positions.begin(), events_.positions.end());
-  all.push_back({Topic::kDeadLetters, 0, parts_.log->end_offset(Topic::kDeadLetters, 0), 0});
+  all.push_back({Topic::kDeadLetters, 0, letters_.resume_offset(), 0});
   return all;
 }
 

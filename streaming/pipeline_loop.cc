@@ -31,7 +31,8 @@ Pipeline::Turn Pipeline::Loop::turn() {
     fail(polled.error());
     return Turn::kEnd;
   }
-  if (!stalled) fold_polled(items_were_waiting);
+  // A poll that failed has not seen whether its topic is empty.
+  if (!stalled && polled.ok()) fold_polled(items_were_waiting);
   const Result<StateRoom> room = parts_.machine->make_room();
   if (!room.ok()) {
     fail(room.error());
