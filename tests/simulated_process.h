@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "features/feature_store.h"
+#include "streaming/codec.h"
 #include "streaming/pipeline.h"
 #include "tests/simulated_disk.h"
 

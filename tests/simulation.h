@@ -1,7 +1,6 @@
 // One run of the deterministic simulation: see tests/streaming_simulation_test.cc, which includes
-// this. It draws from its seed what is sent, in
-// which order the steps come, and what goes wrong. simulation_compare.h says what must be equal in
-// the end.
+// this. It draws from its seed what is sent, in which order the steps come, and what goes wrong.
+// simulation_compare.h says what must be equal in the end.
 #pragma once
 
 #include <gtest/gtest.h>
