@@ -58,6 +58,7 @@ struct EngineOptions {
   std::string token_file;  // access tokens; empty: loopback only, no tokens
   std::string web_dir = "web/dist";
   int64_t checkpoint_cache_mib = 32;
+  std::string state_folder = "state";  // in data_dir; no key of engine.yaml, see serving/rebuild.h
 
   HttpOptions http;
   ApiOptions api;

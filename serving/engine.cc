@@ -99,8 +99,9 @@ Status Engine::open_parts() {
 
   StoreOptions store;
   store.block_cache_bytes = static_cast<size_t>(options_.checkpoint_cache_mib) << 20;
-  auto checkpoints = CheckpointStore::open(dir + "/state", store);
-  if (!checkpoints.ok()) return checkpoints.error().within(dir + "/state");
+  const std::string state = dir + "/" + options_.state_folder;
+  auto checkpoints = CheckpointStore::open(state, store);
+  if (!checkpoints.ok()) return checkpoints.error().within(state);
   checkpoints_ = std::move(checkpoints).value();
 
   auto decisions = DecisionBook::open(dir + "/decisions.counter", *log_, {});

@@ -7,14 +7,17 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json_writer.h"
+#include "serving/log_lines.h"
 #include "serving/replay_lane.h"
 #include "serving/terminal.h"
+#include "streaming/embedded_log.h"
 
 namespace shanhuo {
 namespace {
@@ -27,6 +30,12 @@ constexpr FlagSpec kFlags[] = {
     {"rate", Kind::kNumber, "N", "lines a second at most; 0: as fast as the engine takes them", "0",
      0, 1e9},
     {"limit", Kind::kInteger, "N", "lines to send; 0: all", "0", 0, 1e15},
+    {"from-log", Kind::kText, "DIR", "the log of a stopped engine's data folder, or of a backup"},
+    {"topic", Kind::kText, "NAME", "of the log", "interactions"},
+    {"from-offset", Kind::kInteger, "N", "first record", "", 0, 1e18},
+    {"to-offset", Kind::kInteger, "N", "the record after the last", "", 0, 1e18},
+    {"from-ms", Kind::kInteger, "MS", "accepted at or after, ms since the epoch", "", 0, 1e15},
+    {"to-ms", Kind::kInteger, "MS", "accepted before", "", 0, 1e15},
     {"patience", Kind::kDuration, "TIME", "how long a batch is repeated without an answer", "60s"},
 };
 
@@ -111,13 +120,29 @@ class Dealer {
   uint64_t dealt_ = 0;
 };
 
-// Below 0: nobody knows.
-double share_done(uint64_t bytes, uint64_t bytes_total, uint64_t lines, uint64_t lines_max) {
-  const auto share = [](uint64_t part, uint64_t whole) {
-    return whole == 0 ? -1.0 : static_cast<double>(part) / static_cast<double>(whole);
-  };
-  return std::max(share(bytes, bytes_total), share(lines, lines_max));
-}
+class StreamLines final : public LineSource {
+ public:
+  StreamLines(std::istream& in, uint64_t bytes_total) : in_(in), bytes_total_(bytes_total) {}
+  Result<bool> next(std::string& line) override {
+    if (!std::getline(in_, line)) {
+      if (!in_.bad()) return false;
+      return Error{ErrorCode::kIo, std::string("reading failed: ") + strerror(errno)};
+    }
+    ++number_;
+    bytes_ += line.size() + 1;
+    return true;
+  }
+  uint64_t number() const override { return number_; }
+  double share_done() const override {
+    return bytes_total_ == 0 ? -1.0
+                             : static_cast<double>(bytes_) / static_cast<double>(bytes_total_);
+  }
+
+ private:
+  std::istream& in_;
+  const uint64_t bytes_total_;
+  uint64_t number_ = 0, bytes_ = 0;
+};
 
 void write_summary(const ReplaySummary& summary, JsonWriter& json) {
   json.begin_object();
@@ -128,6 +153,7 @@ void write_summary(const ReplaySummary& summary, JsonWriter& json) {
   json.begin_object();
   for (const auto& [reason, count] : summary.reasons) json.field(reason, count);
   json.end_object();
+  for (const auto& [why, count] : summary.left_out) json.field(why, count);
   json.field("retries", summary.retries);
   json.field("seconds", summary.seconds);
   json.field("events_per_s", static_cast<double>(summary.lines) / std::max(summary.seconds, 1e-9));
@@ -143,6 +169,9 @@ void print_summary(const ReplaySummary& summary) {
                   .c_str());
   for (const auto& [reason, count] : summary.reasons) {
     std::printf("  %s x %s\n", with_separators(count).c_str(), reason.c_str());
+  }
+  for (const auto& [why, count] : summary.left_out) {
+    if (count > 0) std::printf("  left out, %s: %s\n", why.c_str(), with_separators(count).c_str());
   }
 }
 
@@ -175,34 +204,99 @@ Result<ReplayKind> kind_of_line(std::string_view line) {
   return Error{ErrorCode::kInvalid, "no event (event_id), item (item_id) or creator (creator_id)"};
 }
 
-Result<ReplaySummary> replay(std::istream& in, uint64_t bytes_total, const ReplayOptions& options,
+Result<ReplaySummary> replay(LineSource& lines, const ReplayOptions& options,
                              const CliArguments& arguments) {
   Progress progress("replay", "lines");
   std::optional<Dealer> dealer;
   std::string line;
-  uint64_t number = 0, sent = 0, bytes = 0;
-  while (!interrupted() && (options.lines_max == 0 || sent < options.lines_max) &&
-         std::getline(in, line)) {
-    ++number;
-    bytes += line.size() + 1;
+  uint64_t sent = 0;
+  while (!interrupted() && (options.lines_max == 0 || sent < options.lines_max)) {
+    const Result<bool> more = lines.next(line);
+    if (!more.ok()) return more.error();
+    if (!more.value()) break;
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
     if (!dealer) {
       const Result<ReplayKind> kind = kind_of_line(line);
-      if (!kind.ok()) return kind.error().within("line " + std::to_string(number));
+      if (!kind.ok()) return kind.error().within("line " + std::to_string(lines.number()));
       dealer.emplace(kind.value(), options);
       const Status opened = dealer->open_lanes(arguments);
       if (!opened.ok()) return opened.error();
     }
-    if (!dealer->deal(line, number)) break;
+    if (!dealer->deal(line, lines.number())) break;
     ++sent;
-    progress.update(share_done(bytes, bytes_total, sent, options.lines_max), sent);
+    const double of_lines =
+        options.lines_max == 0 ? -1.0
+                               : static_cast<double>(sent) / static_cast<double>(options.lines_max);
+    progress.update(std::max(lines.share_done(), of_lines), sent);
   }
-  if (in.bad()) return Error{ErrorCode::kIo, std::string("reading failed: ") + strerror(errno)};
   if (!dealer) return Error{ErrorCode::kInvalid, "there is no line to send"};
   Result<ReplaySummary> total = dealer->finish();
   progress.finish();
   return total;
 }
+
+Result<ReplaySummary> replay(std::istream& in, uint64_t bytes_total, const ReplayOptions& options,
+                             const CliArguments& arguments) {
+  StreamLines lines(in, bytes_total);
+  return replay(lines, options, arguments);
+}
+
+namespace {
+
+Result<ReplaySummary> replay_file(const std::string& path, const ReplayOptions& options,
+                                  const CliArguments& arguments) {
+  if (path == "-") return replay(std::cin, 0, options, arguments);
+  std::ifstream file(path, std::ios::binary);
+  std::error_code error;
+  const uint64_t bytes_total = std::filesystem::file_size(path, error);
+  if (!file || error) {
+    return Error{ErrorCode::kIo, error ? error.message() : std::strerror(errno)};
+  }
+  return replay(file, bytes_total, options, arguments);
+}
+
+// The log of a data folder or of a backup; nobody else may have it open.
+Result<std::unique_ptr<EmbeddedLog>> open_log(const std::string& folder, const Clock& clock) {
+  const std::string path = folder + "/log";
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path + "/CURRENT", error)) {
+    return Error{ErrorCode::kNotFound, "is no data folder and no backup: log/ is missing"};
+  }
+  EmbeddedLogOptions options;
+  options.retention_h = std::numeric_limits<int32_t>::max();  // looking drops nothing
+  Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::open(path, options, clock);
+  if (log.ok() || log.error().code != ErrorCode::kConflict) return log;
+  return Error{ErrorCode::kConflict,
+               "an engine is running on it; stop it, or replay from a backup of it (shanhuo backup "
+               "DIR): " +
+                   log.error().message};
+}
+
+LogRange range_of(const CliArguments& arguments) {
+  LogRange range;
+  if (arguments.given("from-offset")) range.from_offset = arguments.integer("from-offset");
+  if (arguments.given("to-offset")) range.to_offset = arguments.integer("to-offset");
+  if (arguments.given("from-ms")) range.from = Millis(arguments.integer("from-ms"));
+  if (arguments.given("to-ms")) range.to = Millis(arguments.integer("to-ms"));
+  return range;
+}
+
+Result<ReplaySummary> replay_log(const std::string& folder, const ReplayOptions& options,
+                                 const CliArguments& arguments) {
+  const WallClock clock;
+  const auto log = open_log(folder, clock);
+  if (!log.ok()) return log.error();
+  const auto lines = LogLines::open(*log.value(), range_of(arguments));
+  if (!lines.ok()) return lines.error();
+  Result<ReplaySummary> done = replay(*lines.value(), options, arguments);
+  if (done.ok()) {
+    done.value().left_out["forgotten"] = lines.value()->forgotten();
+    done.value().left_out["undecodable"] = lines.value()->undecodable();
+  }
+  return done;
+}
+
+}  // namespace
 
 int replay_verb(const CliArguments& arguments) {
   ReplayOptions options;
@@ -213,20 +307,16 @@ int replay_verb(const CliArguments& arguments) {
   options.patience = arguments.duration("patience");
   catch_interrupts();
 
-  const std::string& path = arguments.operands[0];
-  std::ifstream file;
-  uint64_t bytes_total = 0;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    std::error_code error;
-    bytes_total = std::filesystem::file_size(path, error);
-    if (!file || error) {
-      return fail(arguments,
-                  {ErrorCode::kIo, path + ": " + (error ? error.message() : std::strerror(errno))});
-    }
+  const bool from_log = arguments.given("from-log");
+  if (from_log == !arguments.operands.empty()) {
+    return bad_usage(arguments, "either FILE (- is the standard input) or --from-log DIR");
   }
+  if (from_log && arguments.text("topic") != "interactions") {
+    return bad_usage(arguments, "--topic: interactions is the one that can be replayed");
+  }
+  const std::string path = from_log ? arguments.text("from-log") : arguments.operands[0];
   const Result<ReplaySummary> done =
-      replay(path == "-" ? std::cin : file, bytes_total, options, arguments);
+      from_log ? replay_log(path, options, arguments) : replay_file(path, options, arguments);
   if (!done.ok()) return fail(arguments, done.error().within(path));
   if (arguments.json) {
     std::string out;

@@ -1,4 +1,5 @@
-// `shanhuo replay FILE|-`: lines of NDJSON through the public API, in batches.
+// `shanhuo replay FILE|-`: lines of NDJSON through the public API, in batches; with --from-log, the
+// interactions of a log as such lines (log_lines.h).
 //
 // The first line decides what they are: events (they have event_id) go to POST /v1/events, items
 // (item_id) to PUT /v1/items, creators (creator_id without item_id) to PUT /v1/creators.
@@ -40,7 +41,18 @@ struct ReplaySummary {
   uint64_t rejected = 0;  // by the engine; of items and creators a batch is taken whole or not
   uint64_t retries = 0;
   double seconds = 0;
-  std::map<std::string, uint64_t> reasons;  // of the rejected
+  std::map<std::string, uint64_t> reasons;   // of the rejected
+  std::map<std::string, uint64_t> left_out;  // of a log: records that were not sent, and why
+};
+
+// Where lines come from.
+class LineSource {
+ public:
+  virtual ~LineSource() = default;
+  // False at the end. `line`: without its '\n'.
+  virtual Result<bool> next(std::string& line) = 0;
+  virtual uint64_t number() const = 0;    // of the line given last, for messages
+  virtual double share_done() const = 0;  // 0..1; below 0: nobody knows
 };
 
 enum class ReplayKind : uint8_t { kEvents, kItems, kCreators };
@@ -61,8 +73,11 @@ class LaneChooser {
   const size_t lanes_;
 };
 
-// Reads `in` to its end. `bytes_total`: for the progress bar, 0 when unknown. `arguments` names the
-// engine. Fails with what stopped it; lines that the engine rejected are no failure but counted.
+// Reads the lines to their end. `arguments` names the engine. Fails with what stopped it; lines
+// that the engine rejected are no failure but counted.
+Result<ReplaySummary> replay(LineSource& lines, const ReplayOptions& options,
+                             const CliArguments& arguments);
+// `bytes_total`: for the progress bar, 0 when unknown.
 Result<ReplaySummary> replay(std::istream& in, uint64_t bytes_total, const ReplayOptions& options,
                              const CliArguments& arguments);
 

@@ -12,6 +12,8 @@
 #include "serving/http_api.h"
 #include "serving/http_client.h"
 #include "serving/http_server.h"
+#include "serving/rebuild.h"
+#include "serving/terminal.h"
 
 namespace shanhuo {
 namespace {
@@ -183,6 +185,28 @@ int serve_verb(const CliArguments& arguments) {
   const std::string warning = access.value()->permission_warning();
   if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   return serve(arguments, options, server.value(), *access.value());
+}
+
+int rebuild_verb(const CliArguments& arguments) {
+  ConfigErrors errors;
+  const EngineOptions options = read_options(arguments, errors);
+  if (!errors.empty()) {
+    print(errors);
+    return kExitUsage;
+  }
+  const WallClock clock;
+  const auto rebuilt = rebuild_state(options, config_folder(arguments), clock);
+  if (!rebuilt.ok()) return fail(arguments, rebuilt.error());
+  const RebuildSummary& summary = rebuilt.value();
+  if (arguments.json) {
+    std::printf("{\"records\":%s,\"viewers\":%s}\n", std::to_string(summary.records).c_str(),
+                std::to_string(summary.viewers).c_str());
+    return kExitDone;
+  }
+  std::printf("%s records folded in %s s: %s viewers\n", with_separators(summary.records).c_str(),
+              format_fixed(summary.seconds, 2).c_str(), with_separators(summary.viewers).c_str());
+  if (!summary.before.empty()) std::printf("the old state is in %s\n", summary.before.c_str());
+  return kExitDone;
 }
 
 int check_verb(const CliArguments& arguments) {

@@ -1,11 +1,13 @@
-// The two verbs that run inside this process instead of talking to a running engine.
+// The verbs that run inside this process instead of talking to a running engine.
 //
 //   serve   reads the configuration, restores the state, serves until SIGINT or SIGTERM, and prints
 //           "ready: http://HOST:PORT" on stdout once it answers
 //   check   reads every YAML file of the configuration and prints all that is wrong, one
 //           "file:line:col: key: what" a line
 //
-// Both return the exit code: 0 done, 1 the work failed, 2 the configuration is wrong.
+//   rebuild   makes the state again from the log of an engine that is stopped (rebuild.h)
+//
+// All return the exit code: 0 done, 1 the work failed, 2 the configuration is wrong.
 #pragma once
 
 #include "serving/cli.h"
@@ -14,5 +16,6 @@ namespace shanhuo {
 
 int serve_verb(const CliArguments& arguments);
 int check_verb(const CliArguments& arguments);
+int rebuild_verb(const CliArguments& arguments);
 
 }  // namespace shanhuo

@@ -141,56 +141,75 @@ class ColdViewers : public testing::Test {
   static constexpr size_t kSlack = kMemory / 4 + (4U << 20);
 };
 
+// A tenth of the memory beside all of it, treated alike.
+class Pair {
+ public:
+  Pair(size_t memory_bytes, uint64_t viewers, uint64_t seed)
+      : small(memory_bytes), whole(kNoLimit), viewers_(viewers), random_(seed) {}
+
+  // An event, or somebody leaves; then anybody looks the same on both sides.
+  void turn(uint32_t n) {
+    const std::string user_id = somebody();
+    if (random_() % 40 == 0) {
+      ASSERT_EQ(small.table().erase(user_id), whole.table().erase(user_id));
+    } else {
+      both([&](Side& side) { change(side.table(), user_id, n); });
+    }
+    expect_same(small, whole, somebody());
+    ASSERT_EQ(small.table().size(), whole.table().size());
+  }
+  // As the fold does after each batch.
+  void make_room() {
+    const Result<StateRoom> room = small.table().make_room();
+    ASSERT_TRUE(room.ok());
+    if (room.value() != StateRoom::kCheckpointFirst) return;
+    both([](Side& side) { side.checkpoint(); });
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(small.table().make_room().ok());
+  }
+  // Some of a checkpoint.
+  void checkpoint() {
+    if (small.gathering() || whole.gathering()) {
+      both([](Side& side) {
+        if (side.gathering()) side.step(7);
+      });
+    } else if (!small.writing() && random_() % 1'000 == 0) {
+      both([](Side& side) { side.begin(); });
+    } else if (small.writing() && random_() % 500 == 0) {
+      both([](Side& side) { side.commit(); });
+    }
+  }
+  void both(const auto& act) {
+    act(small);
+    act(whole);
+  }
+
+  Side small, whole;
+
+ private:
+  std::string somebody() {
+    const uint64_t n = random_() % viewers_;
+    return user(random_() % 2 == 0 ? n : n % 500);  // some come often
+  }
+
+  const uint64_t viewers_;
+  std::mt19937_64 random_;
+};
+
 TEST_F(ColdViewers, EqualATableWithoutALimitThroughCheckpointsForgettingAndRestarts) {
   for (uint64_t seed = 1; seed <= 3; ++seed) {
-    std::mt19937_64 random(seed);
-    Side small(kMemory), whole(kNoLimit);
-    const auto both = [&](const auto& act) {
-      act(small);
-      act(whole);
-    };
-    const auto somebody = [&] {
-      const uint64_t n = random() % kViewers;
-      return user(random() % 2 == 0 ? n : n % 500);  // some come often
-    };
-    const auto turn = [&](uint32_t n) {
-      const std::string user_id = somebody();
-      if (random() % 40 == 0) {
-        ASSERT_EQ(small.table().erase(user_id), whole.table().erase(user_id));
-      } else {
-        both([&](Side& side) { change(side.table(), user_id, n); });
-      }
-      expect_same(small, whole, somebody());
-      ASSERT_EQ(small.table().size(), whole.table().size());
-    };
+    Pair pair(kMemory, kViewers, seed);
+    Side &small = pair.small, &whole = pair.whole;
     for (uint32_t n = 1; n <= 60'000; ++n) {
-      ASSERT_NO_FATAL_FAILURE(turn(n));
+      ASSERT_NO_FATAL_FAILURE(pair.turn(n));
       if (n % 256 == 0) {
-        const Result<StateRoom> room = small.table().make_room();
-        ASSERT_TRUE(room.ok());
-        if (room.value() == StateRoom::kCheckpointFirst) {
-          both([](Side& side) { side.checkpoint(); });
-          for (int i = 0; i < 8; ++i) ASSERT_TRUE(small.table().make_room().ok());
-        }
+        ASSERT_NO_FATAL_FAILURE(pair.make_room());
       }
-      if (!small.gathering() && !small.writing() && random() % 1'000 == 0) {
-        both([](Side& side) { side.begin(); });
-      } else if (small.gathering()) {
-        both([](Side& side) { side.step(7); });
-        if (small.gathering() != whole.gathering())
-          both([](Side& s) {
-            if (s.gathering()) s.step(SIZE_MAX);
-          });
-      } else if (small.writing() && random() % 500 == 0) {
-        both([](Side& side) { side.commit(); });
-      }
-      if (n % 16'000 == 0) {
-        both([](Side& side) { side.crash(); });
-        ASSERT_EQ(small.disk().records(), whole.disk().records());
-      }
+      pair.checkpoint();
+      if (n % 16'000 != 0) continue;
+      pair.both([](Side& side) { side.crash(); });
+      ASSERT_EQ(small.disk().records(), whole.disk().records());
     }
-    both([](Side& side) { side.checkpoint(); });
-    both([](Side& side) { side.checkpoint(); });
+    for (int i = 0; i < 2; ++i) pair.both([](Side& side) { side.checkpoint(); });
     EXPECT_EQ(small.disk().records(), whole.disk().records());
     for (uint64_t n = 0; n < kViewers; ++n) {
       ASSERT_NO_FATAL_FAILURE(expect_same(small, whole, user(n)));

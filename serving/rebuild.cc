@@ -1,0 +1,76 @@
+#include "serving/rebuild.h"
+
+#include <filesystem>
+#include <memory>
+
+#include "serving/engine.h"
+
+namespace shanhuo {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status move_folder(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (error) return Error{ErrorCode::kIo, to.string() + ": " + error.message()};
+  return {};
+}
+
+// Opens an engine on the fresh folder, which folds all that the log has, and stops it.
+Result<RebuildSummary> fold_all(const EngineOptions& options, const std::string& config_dir,
+                                const Clock& clock) {
+  const int64_t started = monotonic_ns();
+  Result<std::unique_ptr<Engine>> engine = Engine::open(options, config_dir, clock);
+  if (!engine.ok()) return engine.error();
+  engine.value()->stop();
+  const PipelineStats stats = engine.value()->pipeline().stats();
+  if (!stats.failure.empty()) return Error{ErrorCode::kCorrupt, stats.failure};
+  if (stats.lag_records != 0 || stats.checkpoints == 0) {
+    return Error{ErrorCode::kIo, "the rebuilt state could not be written"};
+  }
+  RebuildSummary summary;
+  for (const SourcePosition& position : stats.positions) {
+    summary.records += static_cast<uint64_t>(position.next_offset);
+  }
+  summary.viewers = engine.value()->features().stats().viewers;
+  summary.seconds = static_cast<double>(monotonic_ns() - started) * 1e-9;
+  return summary;
+}
+
+}  // namespace
+
+Result<RebuildSummary> rebuild_state(EngineOptions options, const std::string& config_dir,
+                                     const Clock& clock) {
+  const fs::path dir = options.data_dir;
+  const fs::path state = dir / options.state_folder, before = dir / "state.before";
+  options.state_folder = "state.rebuilding";
+  const fs::path fresh = dir / options.state_folder;
+  std::error_code error;
+  if (!fs::exists(dir / "token.keys", error)) {
+    return Error{ErrorCode::kInvalid, dir.string() + ": is no data folder of an engine"};
+  }
+  if (fs::exists(before, error)) {
+    return Error{ErrorCode::kInvalid,
+                 before.string() + ": is in the way, from an earlier rebuild; remove it"};
+  }
+  fs::remove_all(fresh, error);
+  if (error) return Error{ErrorCode::kIo, fresh.string() + ": " + error.message()};
+
+  Result<RebuildSummary> made = fold_all(options, config_dir, clock);
+  Status moved;
+  if (made.ok() && fs::exists(state, error)) {
+    moved = move_folder(state, before);
+    made.value().before = before.string();
+  }
+  if (made.ok() && moved.ok()) moved = move_folder(fresh, state);
+  if (made.ok() && moved.ok()) return made;
+  fs::remove_all(fresh, error);
+  if (!moved.ok()) return moved.error();
+  if (made.error().code != ErrorCode::kConflict) return made.error();
+  return Error{
+      ErrorCode::kConflict,
+      dir.string() + ": an engine is running on it; stop it first (" + made.error().message + ")"};
+}
+
+}  // namespace shanhuo
