@@ -21,11 +21,13 @@
 #include "ranking/price_law.h"
 #include "ranking/retrieval.h"
 #include "streaming/embedded_log.h"
+#include "streaming/kafka_options.h"
 #include "streaming/pipeline.h"
 
 namespace shanhuo {
 
 enum class ClockKind : uint8_t { kWall, kCaller };
+enum class StreamKind : uint8_t { kEmbedded, kKafka };
 
 // The HTTP face; serving/ copies it into its server's options.
 struct HttpOptions {
@@ -62,7 +64,9 @@ struct EngineOptions {
 
   HttpOptions http;
   ApiOptions api;
-  EmbeddedLogOptions log;
+  StreamKind stream_kind = StreamKind::kEmbedded;
+  EmbeddedLogOptions log;  // kEmbedded
+  KafkaOptions kafka;      // kKafka
   PipelineOptions stream;
   DedupOptions dedup;
   FeatureStoreOptions features;

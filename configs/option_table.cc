@@ -81,6 +81,8 @@ void add_stream(EngineOptions& o, std::vector<Option>& table) {
   add("retention_h", &o.log.retention_h, 1, 100'000, "h",
       "records that no checkpoint needs are kept so long");
   section = "stream";
+  add("kind", Option::Enum{reinterpret_cast<uint8_t*>(&o.stream_kind), {"embedded", "kafka"}}, 0, 0,
+      "", "the log: embedded (section log, in data_dir), or kafka (section kafka)");
   add("poll_records_max", &o.stream.poll_records_max, 1, 100'000, "records",
       "folded between two looks at the clock");
   add("poll_timeout_ms", &o.stream.poll_timeout_ms, 1, 10'000, "ms",
@@ -102,6 +104,39 @@ void add_stream(EngineOptions& o, std::vector<Option>& table) {
       "a repeated event within it is a duplicate");
 }
 
+void add_kafka(EngineOptions& o, std::vector<Option>& table) {
+  KafkaOptions& kafka = o.kafka;
+  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
+                       std::string_view unit, std::string_view about) {
+    table.push_back({"kafka", key, std::move(target), min, max, unit, about});
+  };
+  add("bootstrap", &kafka.bootstrap, 1, 4096, "host:port", "of the cluster, several with commas");
+  add("group", &kafka.group, 1, 249, "", "consumer group under which tools show the lag");
+  add("topic_prefix", &kafka.topic_prefix, 0, 200, "",
+      "before items, interactions, decisions, dead-letters");
+  add("security_protocol", &kafka.security_protocol, 0, 32, "",
+      "plaintext, ssl, sasl_plaintext or sasl_ssl; empty: plaintext");
+  add("sasl_mechanism", &kafka.sasl_mechanism, 0, 32, "", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
+  add("sasl_username", &kafka.sasl_username, 0, 256, "", "empty: no SASL");
+  add("sasl_password_file", &kafka.sasl_password_file, 0, 4096, "",
+      "its first line; empty: environment SHANHUO_KAFKA_PASSWORD");
+  add("ssl_ca_location", &kafka.ssl_ca_location, 0, 4096, "", "empty: the system's");
+  add("ssl_certificate_location", &kafka.ssl_certificate_location, 0, 4096, "",
+      "of the engine, where brokers ask for one");
+  add("ssl_key_location", &kafka.ssl_key_location, 0, 4096, "", "its private key");
+  add("queue_bytes_max", &kafka.queue_bytes_max, 1 << 16, 1e9, "bytes",
+      "appended and not yet delivered; past it 503");
+  add("fetch_bytes_max", &kafka.fetch_bytes_max, 1 << 20, 2e9, "bytes",
+      "fetched ahead of the fold; lower: slower catch-up");
+  add("linger_ms", &kafka.linger_ms, 0, 1'000, "ms", "an append waits so long for others");
+  add("append_timeout_ms", &kafka.append_timeout_ms, 100, 600'000, "ms",
+      "events and items not delivered by then: 503");
+  add("lazy_timeout_ms", &kafka.lazy_timeout_ms, 1'000, kDayMs, "ms",
+      "decisions and dead letters wait so long for a broker");
+  add("open_timeout_ms", &kafka.open_timeout_ms, 100, 600'000, "ms",
+      "a start waits so long for the cluster and its topics");
+}
+
 void add_features(EngineOptions& o, std::vector<Option>& table) {
   FeatureStoreOptions& f = o.features;
   const auto add = [&](std::string_view key, Option::Target target, double min, double max,
@@ -118,6 +153,8 @@ void add_features(EngineOptions& o, std::vector<Option>& table) {
       "of the steady interest");
   add("half_life_affinity_ms", &f.profile.half_life_affinity, 60'000, 3'650 * kDayMs, "ms",
       "of categories, counties and creators");
+  add("session_gap_ms", &f.profile.session_gap, 60'000, kDayMs, "ms",
+      "a longer pause ends a viewer's session");
   add("insertions_max", &f.frequency.insertions_max, 1, 1e5, "insertions",
       "remembered per viewer for frequency caps, 40 bytes each");
   add("exposure_bytes_max", &f.exposure.bytes_max, 1 << 20, 1e12, "bytes",
@@ -130,6 +167,31 @@ void add_features(EngineOptions& o, std::vector<Option>& table) {
       "remembered viewable exposures, 11 to 21 bytes each");
   add("token_entries_max", &f.token_entries_max, 1'000, 1e11, "",
       "remembered tokens, 11 to 21 bytes each");
+}
+
+void add_invalid_traffic(EngineOptions& o, std::vector<Option>& table) {
+  InvalidTrafficOptions& rules = o.features.invalid;
+  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
+                       std::string_view unit, std::string_view about) {
+    table.push_back({"invalid_traffic", key, std::move(target), min, max, unit, about});
+  };
+  add("self_events", &rules.self_events, 0, 1, "",
+      "rule: what a creator does on its own items (user_id = creator_id) counts for nothing");
+  add("watch_duration_factor", &rules.watch_duration_factor, 0, 1e6, "",
+      "rule: nobody watches an item longer than this times its duration, ...; 0: off");
+  add("watch_grace_ms", &rules.watch_grace, 0, 7 * kDayMs, "ms",
+      "... plus this; where the duration is unknown, longer than a day");
+  add("watch_max_ms", &rules.watch_max, 0, 1e12, "ms",
+      "rule: nor more than this in one window, all items together; 0: off");
+  add("events_max", &rules.events_max, 0, 1e9, "events",
+      "rule: a viewer with more of them in one window is invalid for that window; 0: off");
+  add("window_ms", &rules.window, 60'000, kDayMs / 4, "ms", "of the two rules above, event time");
+  add("take_back_ms", &rules.take_back, 0, kDayMs / 4 * 3, "ms",
+      "a window is watched so long after its end; longer: more memory");
+  add("viewers_max", &rules.viewers_max, 1, 1e9, "viewers",
+      "watched, by window, about 130 bytes each");
+  add("remembered_bytes_max", &rules.remembered_bytes_max, 0, 1e12, "bytes",
+      "of what they counted in windows that are watched, about 15 an event");
 }
 
 void add_models(EngineOptions& o, std::vector<Option>& table) {
@@ -249,7 +311,9 @@ std::vector<Option> option_table(EngineOptions& options) {
   add_http(options, table);
   add_api(options, table);
   add_stream(options, table);
+  add_kafka(options, table);
   add_features(options, table);
+  add_invalid_traffic(options, table);
   add_models(options, table);
   add_ranking(options, table);
   add_prices(options, table);

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <future>
 #include <limits>
 
 #include "models/text_encoder.h"
@@ -93,8 +92,8 @@ Status Engine::open_parts() {
   if (!keys.ok()) return keys.error();
   keys_.set(std::make_shared<const TokenKeys>(std::move(keys).value()));
 
-  auto log = EmbeddedLog::open(dir + "/log", options_.log, clock_);
-  if (!log.ok()) return log.error().within(dir + "/log");
+  Result<OpenedLog> log = open_engine_log(options_, clock_);
+  if (!log.ok()) return log.error();
   log_ = std::move(log).value();
 
   StoreOptions store;
@@ -110,10 +109,25 @@ Status Engine::open_parts() {
   return {};
 }
 
+// Each partition of interactions has memories of its own, and its share of their budgets.
+void Engine::make_features() {
+  const uint32_t partitions = log_->partitions(Topic::kInteractions);
+  FeatureStoreOptions features = options_.features;
+  features.partitions = partitions;
+  features.viewable_entries_max /= partitions;
+  features.token_entries_max /= partitions;
+  features_ = std::make_unique<FeatureStore>(features, interner_, catalogue_, keys_);
+  DedupOptions dedup = options_.dedup;
+  dedup.entries_max /= partitions;
+  for (uint32_t p = 0; p < partitions; ++p) {
+    const std::string name = partitions == 1 ? "ev" : "ev" + std::to_string(p);
+    dedup_.push_back(std::make_unique<Deduplicator>(name, dedup));
+  }
+}
+
 Status Engine::start() {
-  features_ = std::make_unique<FeatureStore>(options_.features, interner_, catalogue_, keys_);
+  make_features();
   features_->keep_cold_in(checkpoints_->store());
-  dedup_ = std::make_unique<Deduplicator>("ev", options_.dedup);
   ranker_ = std::make_unique<Ranker>(RankerParts{options_, ranking_, time_, interner_, *features_,
                                                  world_, keys_, retriever_, prices_, calibration_,
                                                  *decisions_, metrics_});
@@ -123,19 +137,26 @@ Status Engine::start() {
   seed_prices_ = std::make_unique<SeedPrices>(*this);
 
   PipelineParts parts;
-  parts.log = log_.get();
+  parts.log = log_.log.get();
   parts.checkpoints = checkpoints_.get();
-  parts.dedup = {dedup_.get()};
   parts.machine = features_.get();
   parts.apply_catalogue = [this](const CatalogueChange& change) {
     return catalogue_.apply(change);
   };
   parts.publish = [this] { catalogue_.publish(); };
-  parts.checkpointed = {&interner_,    &catalogue_, dedup_.get(),     features_.get(),
-                        &calibration_, &prices_,    decisions_.get(), seed_prices_.get()};
+  parts.checkpointed = {&interner_, &catalogue_};
+  for (const auto& dedup : dedup_) {
+    parts.dedup.push_back(dedup.get());
+    parts.checkpointed.push_back(dedup.get());
+  }
+  parts.checkpointed.insert(parts.checkpointed.end(), {features_.get(), &calibration_, &prices_,
+                                                       decisions_.get(), seed_prices_.get()});
   parts.clock = &clock_;
   PipelineOptions stream = options_.stream;
   stream.caller_clock = time_.by_caller();
+  stream.partitions = log_->partitions(Topic::kInteractions);
+  stream.items_partitions = log_->partitions(Topic::kItems);
+  stream.begin_at_first = log_.kafka != nullptr;
   pipeline_ = std::make_unique<Pipeline>(parts, stream);
   if (const Status status = pipeline_->start(); !status.ok()) return status;
   fold_tail();
@@ -177,6 +198,7 @@ void Engine::stop() {
     if (const Status status = pipeline_->stop(); !status.ok()) {
       std::fprintf(stderr, "stop: %s\n", status.error().message.c_str());
     }
+    log_->settle();
   }
 }
 
@@ -258,54 +280,6 @@ void Engine::build_indexes() {
   } while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; }));
 }
 
-Result<Appended> Engine::append_and_wait(Topic topic, uint32_t partition,
-                                         const std::vector<AppendRecord>& records) {
-  std::promise<Result<Appended>> durable;
-  log_->append(topic, partition, records,
-               [&](Result<Appended> appended) { durable.set_value(std::move(appended)); });
-  return durable.get_future().get();
-}
-
-bool Engine::wait_applied(Topic topic, const Appended& appended) {
-  return std::all_of(appended.begin(), appended.end(), [&](const LogSpan& span) {
-    return pipeline_->wait_applied(topic, span.partition, span.last_offset,
-                                   options_.api.wait_applied_ms);
-  });
-}
-
-Status Engine::change_catalogue(const std::vector<CatalogueChange>& changes) {
-  std::vector<std::string> bytes;
-  bytes.reserve(changes.size());
-  for (const CatalogueChange& change : changes) bytes.push_back(encode_catalogue_change(change));
-  std::vector<AppendRecord> records;
-  for (const std::string& value : bytes) records.push_back({"", value, ContentType::kProtobuf});
-
-  const Result<Appended> appended = append_and_wait(Topic::kItems, kByKey, records);
-  if (!appended.ok()) return appended.error();
-  if (!wait_applied(Topic::kItems, appended.value())) {
-    return Error{ErrorCode::kUnavailable, "accepted, but not visible yet; read it back later"};
-  }
-  refresh_world();
-  return {};
-}
-
-void Engine::append_events(const std::vector<AppendRecord>& records, EventLog::Done done) {
-  log_->append(Topic::kInteractions, kByKey, records, std::move(done));
-}
-
-Status Engine::forget(std::string_view user_id) {
-  const std::vector<AppendRecord> record = {{user_id, "", ContentType::kForget}};
-  const Result<Appended> decided = append_and_wait(Topic::kDecisions, 0, record);
-  if (!decided.ok()) return decided.error();
-  const Result<Appended> appended = append_and_wait(Topic::kInteractions, kByKey, record);
-  if (!appended.ok()) return appended.error();
-  ranker_->forget(user_id);
-  if (!wait_applied(Topic::kInteractions, appended.value())) {
-    return Error{ErrorCode::kUnavailable, "accepted; the fold will get to it"};
-  }
-  return {};
-}
-
 // The state first: the log then has at least all that the state stands for.
 Status Engine::backup(const std::string& directory) {
   if (const Status status = pipeline_->checkpoint_now(options_.api.wait_applied_ms); !status.ok()) {
@@ -317,7 +291,10 @@ Status Engine::backup(const std::string& directory) {
                  directory + (error ? ": " + error.message() : std::string(" exists already"))};
   }
   if (const Status status = checkpoints_->backup(directory + "/state"); !status.ok()) return status;
-  if (const Status status = log_->backup(directory + "/log"); !status.ok()) return status;
+  if (log_.embedded != nullptr) {
+    const Status status = log_.embedded->backup(directory + "/log");
+    if (!status.ok()) return status;
+  }
   for (const char* file : {"token.keys", "decisions.counter"}) {
     fs::copy_file(options_.data_dir + "/" + file, directory + "/" + file, error);
     if (error) return Error{ErrorCode::kIo, directory + "/" + file + ": " + error.message()};
@@ -338,7 +315,10 @@ Status Engine::set_program_enabled(std::string_view id, bool enabled,
 
 bool Engine::ready(std::string& why) const {
   const PipelineStats stats = pipeline_->stats();
-  if (!stats.failure.empty()) {
+  const Status reachable = log_->reachable();
+  if (!reachable.ok()) {
+    why = "the log cannot be reached: " + reachable.error().message;
+  } else if (!stats.failure.empty()) {
     why = "the fold stopped: " + stats.failure;
   } else if (!stats.running) {
     why = "the fold is not running";
@@ -366,10 +346,18 @@ void Engine::sync_metrics() {
     metrics_.freshness.observe_many(1e-3 * kFreshnessMs[i],
                                     now.freshness_ms[i] - synced_.freshness_ms[i]);
   }
-  const uint64_t expired = features_->stats().token_expired;
-  metrics_.token_expired.add(expired - metrics_.token_expired.value());
+  const FeatureStoreStats features = features_->stats();
+  metrics_.token_expired.add(features.token_expired - metrics_.token_expired.value());
+  metrics_.taken_back.add(features.taken_back - metrics_.taken_back.value());
+  for (size_t i = 1; i < features.invalid.size(); ++i) {
+    Counter& counter =
+        metrics_.invalid_events.at(invalid_reason_name(static_cast<InvalidReason>(i)));
+    counter.add(features.invalid[i] - counter.value());
+  }
   metrics_.stream_lag_records.set(static_cast<double>(now.lag_records));
   metrics_.user_loss_ratio.set(prices_.user_loss_ratio());
+  metrics_.set_lags(now.lags);
+  if (log_.kafka != nullptr) metrics_.set_kafka(log_.kafka->stats());
   synced_ = now;
 }
 

@@ -26,11 +26,11 @@
 #include "ranking/price_controller.h"
 #include "ranking/retrieval.h"
 #include "serving/decision_book.h"
+#include "serving/engine_log.h"
 #include "serving/engine_time.h"
 #include "serving/metrics.h"
 #include "serving/ranker.h"
 #include "streaming/checkpoint.h"
-#include "streaming/embedded_log.h"
 #include "streaming/pipeline.h"
 
 namespace shanhuo {
@@ -53,7 +53,8 @@ class Engine {
   void append_events(const std::vector<AppendRecord>& records, EventLog::Done done);
   // Forgets a viewer: state now, disk within a minute, replay for good.
   Status forget(std::string_view user_id);
-  // A consistent copy of the data folder into `directory`, which must not exist, while serving.
+  // A consistent copy of the data folder into `directory`, which must not exist, while serving. On
+  // Kafka that is the state alone: the cluster keeps the log.
   Status backup(const std::string& directory);
   Status set_program_enabled(std::string_view id, bool enabled,
                              const std::optional<std::string>& if_revision);
@@ -86,6 +87,7 @@ class Engine {
 
   Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock);
   Status open_parts();
+  void make_features();
   Status start();
   void fold_tail();
   // Where they stand, once all are durable.
@@ -114,10 +116,10 @@ class Engine {
   Published<RankingOptions> ranking_;
   Published<World> world_;
   Published<TokenKeys> keys_;
-  std::unique_ptr<EmbeddedLog> log_;
+  OpenedLog log_;
   std::unique_ptr<CheckpointStore> checkpoints_;
   std::unique_ptr<FeatureStore> features_;
-  std::unique_ptr<Deduplicator> dedup_;
+  std::vector<std::unique_ptr<Deduplicator>> dedup_;  // by partition
   std::unique_ptr<DecisionBook> decisions_;
   std::unique_ptr<Ranker> ranker_;
   std::vector<std::unique_ptr<FoldObserver>> observers_;

@@ -96,6 +96,11 @@ void add_events(Families& out, const Metrics& m) {
   add_counters(out, "dead_letters_total", "Dead events by reason.", m.dead_letters);
   add_counter(out, "token_expired_total", "Events whose token had expired; applied as organic.",
               m.token_expired.value());
+  add_counters(out, "invalid_events_total",
+               "Invalid traffic by rule: events that count for nothing.", m.invalid_events);
+  add_counter(out, "taken_back_total",
+              "Events that had counted until their viewer was found invalid.",
+              m.taken_back.value());
 }
 
 void add_programs(Families& out, std::vector<ProgramMetric> programs) {
@@ -114,6 +119,34 @@ void add_programs(Families& out, std::vector<ProgramMetric> programs) {
   }
   out.push_back(std::move(delivered));
   out.push_back(std::move(price));
+}
+
+void add_lags(Families& out, const std::vector<int64_t>& lags) {
+  prometheus::MetricFamily family;
+  family.name = "shanhuo_stream_partition_lag_records";
+  family.help = "Interactions on the log that are not yet applied, by partition.";
+  family.type = prometheus::MetricType::Gauge;
+  for (size_t partition = 0; partition < lags.size(); ++partition) {
+    prometheus::ClientMetric metric;
+    metric.label = {{"partition", std::to_string(partition)}};
+    metric.gauge.value = static_cast<double>(lags[partition]);
+    family.metric.push_back(std::move(metric));
+  }
+  out.push_back(std::move(family));
+}
+
+void add_kafka(Families& out, const KafkaStats& stats) {
+  add_counter(out, "kafka_delivered_total", "Records appended to Kafka.", stats.delivered);
+  add_counter(out, "kafka_refused_total", "Records that Kafka did not take.", stats.refused);
+  add_counter(out, "kafka_errors_total", "Errors of brokers and connections.", stats.errors);
+  add_counter(out, "kafka_reconnects_total", "Connections made again.", stats.reconnects);
+  add_counter(out, "kafka_producers_renewed_total", "Producers replaced after a fatal error.",
+              stats.producers_renewed);
+  add_counter(out, "kafka_foreign_stamps_total",
+              "Records read without the broker's stamp: a topic lacks LogAppendTime.",
+              stats.foreign_stamps);
+  add_gauge(out, "kafka_queued_bytes", "Appended and not yet delivered.",
+            static_cast<double>(stats.queued_bytes));
 }
 
 }  // namespace
@@ -189,6 +222,16 @@ std::vector<CounterFamily::Series> CounterFamily::read() const {
 
 Metrics::Metrics() : rank_latency(kRankBounds), freshness(kFreshnessBounds) {}
 
+void Metrics::set_lags(const std::vector<int64_t>& lags) {
+  const std::lock_guard lock(stream_mutex_);
+  lags_ = lags;
+}
+
+void Metrics::set_kafka(const KafkaStats& stats) {
+  const std::lock_guard lock(stream_mutex_);
+  kafka_ = stats;
+}
+
 std::string Metrics::render() const {
   Families out;
   add_events(out, *this);
@@ -208,6 +251,11 @@ std::string Metrics::render() const {
               decisions_lost.value());
   add_gauge(out, "stream_lag_records", "Records on the log that are not yet applied.",
             stream_lag_records.value());
+  {
+    const std::lock_guard lock(stream_mutex_);
+    add_lags(out, lags_);
+    if (kafka_) add_kafka(out, *kafka_);
+  }
   if (read_programs) add_programs(out, read_programs());
   if (read_shed) add_counter(out, "shed_total", "Requests refused under load.", read_shed());
   if (read_connections) {

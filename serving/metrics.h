@@ -13,11 +13,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "streaming/kafka_options.h"
 
 namespace shanhuo {
 
@@ -111,6 +115,8 @@ class Metrics {
   CounterFamily event_unknown_fields{{"field"}, 100};  // skipped, by name
   CounterFamily dead_letters{{"reason"}, 100};
   Counter token_expired;
+  CounterFamily invalid_events{{"reason"}, 20};  // applied, but counted for nothing
+  Counter taken_back;                            // events
 
   Histogram rank_latency;  // receipt of the request to the answer's bytes
   Histogram freshness;     // event durable to visible to ranking
@@ -122,6 +128,10 @@ class Metrics {
   Counter decisions_lost;
 
   Gauge stream_lag_records;
+  // As of the last sync: lag by partition of interactions, and what the Kafka clients count (absent
+  // on the embedded log).
+  void set_lags(const std::vector<int64_t>& lags);
+  void set_kafka(const KafkaStats& stats);
 
   // Read at each render(); set before serving starts. They must be quick and thread-safe.
   std::function<std::vector<ProgramMetric>()> read_programs;
@@ -131,6 +141,11 @@ class Metrics {
 
   // The Prometheus text exposition, content type kMetricsContentType.
   std::string render() const;
+
+ private:
+  mutable std::mutex stream_mutex_;
+  std::vector<int64_t> lags_;        // guarded by stream_mutex_
+  std::optional<KafkaStats> kafka_;  // guarded by stream_mutex_
 };
 
 inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";

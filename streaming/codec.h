@@ -17,6 +17,7 @@
 //   duplicate_field:F   the member comes twice
 //   unknown_event_type, unknown_surface
 //   order_without_order_id   an order or a refund without order_id
+//   unknown_content_type, unknown_schema_version   of a record on Kafka: its headers say so
 //
 // The first failure in document order is the reason. Unknown members are skipped and counted by
 // name.
@@ -129,6 +130,14 @@ Result<Item> patch_item(const Item& item, json::Value patch, json::FieldErrors& 
 void write_item_json(JsonWriter& json, const Item& item);
 void write_creator_json(JsonWriter& json, const Creator& creator);
 
+// One Item as JSON.
+Result<Item> decode_item(std::string_view text);
+// A record of the items topic: a catalogue change as protobuf, the contract's Item as JSON whose
+// item_id is the key, or a tombstone (an empty value under an item's id).
+Result<CatalogueChange> decode_catalogue_record(const LogRecord& record);
+// The key under which the items topic keeps the newest record of what is changed: an item's id, and
+// for others the kind and the id behind a tab, which no id has.
+std::string catalogue_key(const CatalogueChange& change);
 // For the items topic and the checkpoint.
 std::string encode_catalogue_change(const CatalogueChange& change);
 Result<CatalogueChange> decode_catalogue_change(std::string_view bytes);

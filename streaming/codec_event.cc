@@ -15,6 +15,8 @@ namespace {
 using namespace event_fields;  // NOLINT(google-build-using-namespace)
 
 constexpr std::string_view kNotJson = "not_json";
+constexpr std::string_view kUnknownContentType = "unknown_content_type";
+constexpr std::string_view kUnknownSchemaVersion = "unknown_schema_version";
 constexpr std::string_view kNotAnObject = "not_an_object";
 constexpr std::string_view kTooLarge = "too_large";
 
@@ -229,6 +231,8 @@ Status EventDecoder::decode_body(BodyFormat format, std::string_view body,
 
 Reason EventDecoder::decode_record(const LogRecord& record, Interaction& event) {
   CHECK(record.content != ContentType::kForget);
+  if (record.content == ContentType::kUnknown) return kUnknownContentType;
+  if (record.content == ContentType::kNewerSchema) return kUnknownSchemaVersion;
   if (record.value.size() > rep_->options.event_bytes_max) return kTooLarge;
   if (record.content == ContentType::kJson) {
     const Result<json::Value> value = rep_->document.parse(record.value);

@@ -309,6 +309,16 @@ Result<std::vector<Creator>> decode_creators(json::Value body, size_t creators_m
   return read_list<Creator>(body, "creators", "creator_id", creators_max, errors, read_creator);
 }
 
+Result<Item> decode_item(std::string_view text) {
+  json::Document document;
+  const Result<json::Value> value = document.parse(text);
+  if (!value.ok()) return value.error();
+  FieldErrors errors;
+  Item item = read_item(value.value(), Pointer(), errors);
+  if (!errors.empty()) return errors.as_error();
+  return item;
+}
+
 Result<Item> patch_item(const Item& item, json::Value patch, FieldErrors& errors) {
   const Pointer at;
   if (!patch.is_object()) {

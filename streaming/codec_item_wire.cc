@@ -203,4 +203,27 @@ Result<CatalogueChange> decode_catalogue_change(std::string_view bytes) {
   return bad_change("of an unknown kind");
 }
 
+Result<CatalogueChange> decode_catalogue_record(const LogRecord& record) {
+  if (record.content == ContentType::kUnknown) return bad_change("of an unknown content type");
+  if (record.content == ContentType::kNewerSchema)
+    return bad_change("of an unknown schema version");
+  if (record.value.empty()) {
+    if (!valid_id(record.key)) return bad_change("a tombstone without an item's id");
+    return CatalogueChange(ItemDeleted{ItemId(record.key)});
+  }
+  if (record.content != ContentType::kJson) return decode_catalogue_change(record.value);
+  Result<Item> item = decode_item(record.value);
+  if (!item.ok()) return item.error();
+  if (item.value().id.view() != record.key) return bad_change("the key is not the item_id");
+  return CatalogueChange(std::move(item).value());
+}
+
+std::string catalogue_key(const CatalogueChange& change) {
+  if (const auto* item = std::get_if<Item>(&change)) return item->id.str();
+  if (const auto* deleted = std::get_if<ItemDeleted>(&change)) return deleted->id.str();
+  if (const auto* creator = std::get_if<Creator>(&change)) return "creator\t" + creator->id.str();
+  const auto& block = std::get<BlockChange>(change);
+  return "block\t" + std::string(block_kind_name(block.kind)) + "\t" + block.id;
+}
+
 }  // namespace shanhuo

@@ -93,6 +93,9 @@ class EventLog {
   virtual int64_t first_offset(Topic topic, uint32_t partition) const = 0;
   // Next offset to be written (end of the log) of a partition.
   virtual int64_t end_offset(Topic topic, uint32_t partition) const = 0;
+  // For a stop: waits a little for what is on its way, then refuses what is not durable. No append
+  // may follow.
+  virtual void settle() {}
   // Records below these positions are no longer needed by a checkpoint; retention may drop them.
   virtual void release(Topic topic, const std::vector<LogPosition>& below) = 0;
 };

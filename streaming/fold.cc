@@ -97,7 +97,7 @@ DeadReason Fold::event(const LogRecord& record, Interaction& event) {
 }
 
 DeadReason Fold::catalogue(const LogRecord& record) {
-  const Result<CatalogueChange> change = decode_catalogue_change(record.value);
+  const Result<CatalogueChange> change = decode_catalogue_record(record);
   const bool applied = change.ok() && apply_catalogue_(change.value()).ok();
   ++(applied ? counters_.catalogue_applied : counters_.catalogue_refused);
   if (applied) return {};

@@ -3,6 +3,7 @@
 // tests/streaming_crash_test.cc.
 #include "streaming/pipeline.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/check.h"
@@ -213,8 +214,10 @@ PipelineStats Pipeline::Loop::stats() const {
   }
   copy.watermark = watermark();
   for (const SourcePosition& position : copy.positions) {
-    copy.lag_records +=
-        parts_.log->end_offset(position.topic, position.partition) - position.next_offset;
+    const int64_t end = parts_.log->end_offset(position.topic, position.partition);
+    const int64_t lag = std::max<int64_t>(end - position.next_offset, 0);
+    copy.lag_records += lag;
+    if (position.topic == Topic::kInteractions) copy.lags.push_back(lag);
   }
   return copy;
 }

@@ -86,6 +86,7 @@ struct PipelineStats {
   std::vector<Millis> watermarks;         // by partition of interactions
   Millis watermark;                       // the largest of them; 0 before any event
   int64_t lag_records = 0;                // end of the log - positions
+  std::vector<int64_t> lags;              // the same, by partition of interactions
   std::array<uint64_t, kFreshnessBuckets> freshness_ms{};
   uint64_t checkpoints = 0, checkpoints_failed = 0;
   bool running = false;

@@ -1,0 +1,67 @@
+// What others bring to the log through the engine: changes of the catalogue, events, and the wish
+// to be forgotten. Each is durable first, then folded, then answered.
+#include <algorithm>
+#include <future>
+
+#include "serving/engine.h"
+#include "streaming/codec.h"
+
+namespace shanhuo {
+
+Result<Appended> Engine::append_and_wait(Topic topic, uint32_t partition,
+                                         const std::vector<AppendRecord>& records) {
+  std::promise<Result<Appended>> durable;
+  log_->append(topic, partition, records,
+               [&](Result<Appended> appended) { durable.set_value(std::move(appended)); });
+  return durable.get_future().get();
+}
+
+bool Engine::wait_applied(Topic topic, const Appended& appended) {
+  return std::all_of(appended.begin(), appended.end(), [&](const LogSpan& span) {
+    return pipeline_->wait_applied(topic, span.partition, span.last_offset,
+                                   options_.api.wait_applied_ms);
+  });
+}
+
+Status Engine::change_catalogue(const std::vector<CatalogueChange>& changes) {
+  std::vector<std::string> bytes;
+  bytes.reserve(changes.size());
+  std::vector<std::string> keys;
+  keys.reserve(changes.size());
+  for (const CatalogueChange& change : changes) {
+    const bool deleted = std::holds_alternative<ItemDeleted>(change);
+    bytes.push_back(deleted ? "" : encode_catalogue_change(change));  // a tombstone
+    keys.push_back(catalogue_key(change));
+  }
+  std::vector<AppendRecord> records;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    records.push_back({keys[i], bytes[i], ContentType::kProtobuf});
+  }
+
+  const Result<Appended> appended = append_and_wait(Topic::kItems, kByKey, records);
+  if (!appended.ok()) return appended.error();
+  if (!wait_applied(Topic::kItems, appended.value())) {
+    return Error{ErrorCode::kUnavailable, "accepted, but not visible yet; read it back later"};
+  }
+  refresh_world();
+  return {};
+}
+
+void Engine::append_events(const std::vector<AppendRecord>& records, EventLog::Done done) {
+  log_->append(Topic::kInteractions, kByKey, records, std::move(done));
+}
+
+Status Engine::forget(std::string_view user_id) {
+  const std::vector<AppendRecord> record = {{user_id, "", ContentType::kForget}};
+  const Result<Appended> decided = append_and_wait(Topic::kDecisions, 0, record);
+  if (!decided.ok()) return decided.error();
+  const Result<Appended> appended = append_and_wait(Topic::kInteractions, kByKey, record);
+  if (!appended.ok()) return appended.error();
+  ranker_->forget(user_id);
+  if (!wait_applied(Topic::kInteractions, appended.value())) {
+    return Error{ErrorCode::kUnavailable, "accepted; the fold will get to it"};
+  }
+  return {};
+}
+
+}  // namespace shanhuo
