@@ -241,6 +241,23 @@ ViewerState FeatureStore::viewer(std::string_view user_id) const {
   return viewers_.copy(user_id, profile) ? decode(profile) : ViewerState{};
 }
 
+Result<FeatureStore::UniqueViewers> FeatureStore::unique_viewers(std::span<const ItemIndex> items,
+                                                                 const Catalogue& catalogue,
+                                                                 const StateReader& reader) const {
+  const int64_t end = hour_of(std::max(watermark(), Millis(0))) + 1;
+  ExposureQuery query;
+  query.items.assign(items.begin(), items.end());
+  query.to = start_of_hour(end);
+  UniqueViewers unique;
+  for (const auto& [hours, count] : {std::pair(24, &unique.day), std::pair(168, &unique.week)}) {
+    query.from = start_of_hour(end - hours);
+    const Result<ExposureReport> report = exposure(query, catalogue, reader);
+    if (!report.ok()) return report.error();
+    *count = report.value().totals.unique_viewers.value_or(0);
+  }
+  return unique;
+}
+
 FeatureStoreStats FeatureStore::stats() const {
   FeatureStoreStats stats;
   std::ranges::transform(applied_, stats.applied.begin(), [](const auto& n) { return n.load(); });

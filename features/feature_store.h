@@ -140,6 +140,13 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
                                   const StateReader& reader) const {
     return exposure_.query(query, catalogue, reader);
   }
+  // Different viewers of the items in the 24 h and 7 d windows of windows(); items that the
+  // catalogue does not have are left out. As exposure() does.
+  struct UniqueViewers {
+    int64_t day = 0, week = 0;
+  };
+  Result<UniqueViewers> unique_viewers(std::span<const ItemIndex> items, const Catalogue& catalogue,
+                                       const StateReader& reader) const;
   const ProgramTotals& programs() const { return programs_; }
   LedgerTotals ledger_totals(ItemIndex item) const { return ledger_.item_totals(item); }
   // Thread-safe of its own: ranking records here what it inserted.

@@ -44,6 +44,16 @@ struct ViewerRates {
   float orders = 0;
 };
 
+// A rate of few trials, drawn towards `prior` as if that had been seen in `strength` trials before.
+// Requires: strength > 0.
+constexpr double smoothed_share(double successes, double trials, double prior, double strength) {
+  const double share = (successes + prior * strength) / (trials + strength);
+  return share < 1 ? share : 1;
+}
+// Of a viewer's clicks per impression and orders per click.
+inline constexpr double kViewerPriorClick = 0.05, kViewerPriorImpressions = 20;
+inline constexpr double kViewerPriorOrder = 0.03, kViewerPriorClicks = 30;
+
 // The week in blocks of four hours, UTC+8, from Monday 0:00.
 inline constexpr Millis kWeekBlock{4 * 3'600'000};
 inline constexpr int kWeekBlocks = 42;

@@ -1,5 +1,6 @@
 // Items, creators and blocks: each change is appended to the items topic, and answered when readers
 // see it.
+#include "ranking/scoring.h"
 #include "serving/http_api.h"
 
 namespace shanhuo {
@@ -16,8 +17,14 @@ std::string accepted(size_t count) {
   return out;
 }
 
-void write_windows(JsonWriter& json, std::string_view key, const ItemWindows& windows) {
-  const auto write = [&](std::string_view name, const Counts& counts) {
+// The windows of some items together, with their different viewers unless there are too many
+// records to look through.
+void write_windows(JsonWriter& json, std::string_view key, const Engine& engine,
+                   const Catalogue& catalogue, std::span<const ItemIndex> items) {
+  const FeatureStore& features = engine.features();
+  const auto unique = features.unique_viewers(items, catalogue, engine.stored());
+  const auto write = [&](std::string_view name, const Counts& counts,
+                         std::optional<int64_t> viewers) {
     json.key(name);
     json.begin_object();
     json.field("served", counts.served);
@@ -28,13 +35,30 @@ void write_windows(JsonWriter& json, std::string_view key, const ItemWindows& wi
     json.field("likes", counts.likes);
     json.field("orders", counts.orders);
     json.field("amount_fen", counts.amount_fen);
+    if (viewers) json.field("unique_viewers", *viewers);
     json.end_object();
   };
+  const ItemWindows windows = features.windows(items);
   json.key(key);
   json.begin_object();
-  write("1h", windows.hour);
-  write("24h", windows.day);
-  write("7d", windows.week);
+  write("1h", windows.hour, std::nullopt);
+  write("24h", windows.day, unique.ok() ? std::optional(unique.value().day) : std::nullopt);
+  write("7d", windows.week, unique.ok() ? std::optional(unique.value().week) : std::nullopt);
+  json.end_object();
+}
+
+// Decayed counts, and the rates that ranking makes of them before it knows the viewer.
+void write_rates(JsonWriter& json, const RankingOptions& options, ItemKind kind,
+                 const ItemRates& rates) {
+  json.key("rates");
+  json.begin_object();
+  json.field("impressions", rates.impressions);
+  json.field("viewable", rates.viewable);
+  json.field("clicks", rates.clicks);
+  json.field("orders", rates.orders);
+  json.field("click_rate", smoothed_rate(options, kind, rates));
+  json.field("order_rate",
+             smoothed_share(rates.orders, rates.clicks, options.prior_order, options.prior_clicks));
   json.end_object();
 }
 
@@ -134,14 +158,15 @@ void HttpApi::get_item(Call& call) {
     json.key("item");
     write_item_json(json, item->item);
     json.field("in_832", item->in_832);
-    const FeatureStore& features = engine_.features();
-    write_windows(json, "windows", features.windows(item->index));
-    write_windows(json, "creator_windows",
-                  features.windows(catalogue->items_of(item->item.creator_id)));
+    const ItemIndex index = item->index;
+    write_windows(json, "windows", engine_, *catalogue, {&index, 1});
+    write_windows(json, "creator_windows", engine_, *catalogue,
+                  catalogue->items_of(item->item.creator_id));
     if (item->county_code != 0) {
-      write_windows(json, "county_windows",
-                    features.windows(items_of_county(*catalogue, item->county_code)));
+      write_windows(json, "county_windows", engine_, *catalogue,
+                    items_of_county(*catalogue, item->county_code));
     }
+    write_rates(json, *engine_.ranking(), item->item.kind, engine_.features().rates(index));
     json.end_object();
   }
   call.respond(json_answer(200, std::move(out)));
@@ -239,7 +264,7 @@ void HttpApi::get_creator(Call& call) {
   unnamed.id = id;
   write_creator_json(json, creator != nullptr ? *creator : unnamed);
   json.field("items", items.size());
-  write_windows(json, "windows", engine_.features().windows(items));
+  write_windows(json, "windows", engine_, *catalogue, items);
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }

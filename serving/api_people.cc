@@ -1,7 +1,9 @@
 // A viewer's profile, shown and forgotten (contract 2.8).
 #include <unordered_map>
 
+#include "features/fatigue.h"
 #include "ranking/attributes.h"
+#include "ranking/program.h"
 #include "serving/http_api.h"
 
 namespace shanhuo {
@@ -9,9 +11,12 @@ namespace {
 
 // Names behind the hashes of a profile. A walk over the catalogue: a profile is looked at rarely.
 struct Names {
-  std::unordered_map<uint32_t, std::string> categories, creators;
+  std::unordered_map<uint32_t, std::string> categories, creators, programs;
 
-  explicit Names(const Catalogue& catalogue) {
+  Names(const Catalogue& catalogue, const ProgramSet& set) {
+    for (const auto& program : set.programs) {
+      programs.emplace(program_hash(program->id.view()), program->id.str());
+    }
     for (const auto& chunk : catalogue.chunks) {
       if (!chunk) continue;
       for (const auto& item : *chunk) {
@@ -69,6 +74,45 @@ void write_history(JsonWriter& json, const ViewerState& viewer, const Insertions
   json.end_array();
 }
 
+void write_habits(JsonWriter& json, const ViewerState& viewer) {
+  const ViewerRates& rates = viewer.rates;
+  json.key("rates");
+  json.begin_object();
+  json.field("impressions", rates.impressions);
+  json.field("clicks", rates.clicks);
+  json.field("orders", rates.orders);
+  json.field("click_rate", smoothed_share(rates.clicks, rates.impressions, kViewerPriorClick,
+                                          kViewerPriorImpressions));
+  json.field("order_rate",
+             smoothed_share(rates.orders, rates.clicks, kViewerPriorOrder, kViewerPriorClicks));
+  json.end_object();
+  json.key("session");
+  json.begin_object();
+  json.field("start_ms", viewer.session.start.count());
+  json.field("events", viewer.session.events);
+  json.end_object();
+  json.key("week");
+  json.begin_array();
+  for (const uint8_t visits : viewer.week) json.value(int64_t{visits});
+  json.end_array();
+}
+
+template <typename NameOf>
+void write_exposed(JsonWriter& json, std::string_view key, const std::vector<Exposed>& all,
+                   const NameOf& name_of) {
+  json.key(key);
+  json.begin_array();
+  for (const Exposed& one : all) {
+    json.begin_object();
+    json.field("key", name_of(one.key));
+    json.field("times", one.times);
+    json.field("fatigue", one.fatigue);
+    json.field("last_ms", one.last.count());
+    json.end_object();
+  }
+  json.end_array();
+}
+
 std::string name_in(const std::unordered_map<uint32_t, std::string>& names, uint32_t key) {
   const auto found = names.find(key);
   return found == names.end() ? "#" + std::to_string(key) : found->second;
@@ -84,7 +128,8 @@ void HttpApi::get_user(Call& call) {
     call.respond(problem(404, "", "nothing is known of this user"));
     return;
   }
-  const Names names(*engine_.catalogue());
+  const std::shared_ptr<const Catalogue> catalogue = engine_.catalogue();
+  const Names names(*catalogue, *engine_.programs().current());
   std::string out;
   JsonWriter json(out);
   json.begin_object();
@@ -101,6 +146,17 @@ void HttpApi::get_user(Call& call) {
   write_history(json, viewer, insertions, engine_.interner());
   write_vector(json, "interest_short", viewer.interest_short);
   write_vector(json, "interest_long", viewer.interest_long);
+  write_habits(json, viewer);
+  const Fatigue fatigue(viewer, insertions, *catalogue, engine_.time().now());
+  json.key("fatigue");
+  json.begin_object();
+  write_exposed(json, "items", fatigue.items(),
+                [&](uint32_t key) { return engine_.interner().id_of(key); });
+  write_exposed(json, "creators", fatigue.creators(),
+                [&](uint32_t key) { return name_in(names.creators, key); });
+  write_exposed(json, "programs", fatigue.programs(),
+                [&](uint32_t key) { return name_in(names.programs, key); });
+  json.end_object();
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }

@@ -30,6 +30,21 @@ void write_events(JsonWriter& json, const PipelineStats& stats, const Metrics& m
   json.end_object();
 }
 
+// What counted for nothing, and what has been taken back (features/invalid_traffic.h).
+void write_invalid(JsonWriter& json, const FeatureStoreStats& features) {
+  json.key("invalid_traffic");
+  json.begin_object();
+  for (size_t i = 1; i < features.invalid.size(); ++i) {
+    json.field(invalid_reason_name(static_cast<InvalidReason>(i)), features.invalid[i]);
+  }
+  json.field("taken_back", features.taken_back);
+  json.field("taken_back_partly", features.taken_back_partly);
+  json.field("orders_flagged", features.orders_flagged);
+  json.field("unwatched", features.invalid_unwatched);
+  json.field("forgotten", features.invalid_forgotten);
+  json.end_object();
+}
+
 // Upper bound of the bucket that holds the quantile.
 double freshness_quantile(const PipelineStats& stats, double q) {
   uint64_t sum = 0, seen = 0;
@@ -72,6 +87,7 @@ void write_memory(JsonWriter& json, const FeatureStoreStats& features) {
   json.field("programs", features.program_bytes);
   json.field("dedup", features.dedup_bytes);
   json.field("interner", features.interner_bytes);
+  json.field("invalid_traffic", features.invalid_bytes);
   json.end_object();
 }
 
@@ -125,6 +141,7 @@ void HttpApi::stats(Call& call) {
   JsonWriter json(out);
   json.begin_object();
   write_events(json, stats, engine_.metrics(), features);
+  write_invalid(json, features);
   json.field("lag_records", stats.lag_records);
   json.field("watermark_ms", stats.watermark.count());
   json.field("engine_time_ms", engine_.time().now().count());
