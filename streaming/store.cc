@@ -183,7 +183,26 @@ Result<std::optional<std::string>> Store::get(std::string_view key) const {
   return std::optional<std::string>(std::move(value));
 }
 
+// A disk is full for us while what is in memory could still be flushed to it. Meeting the end of it
+// instead would be worse: when a write fails as RocksDB changes to another memory table (and since
+// it reserves the space of its log ahead, that is when), the flush that was scheduled is dropped
+// but stays queued, and resuming waits for it for ever (7.8).
+Status Store::room_for(size_t batch_bytes) const {
+  constexpr uint64_t kSlackBytes = 2u << 20;
+  uint64_t in_memory = 0, free = 0;
+  if (!rep_->db->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &in_memory) ||
+      !rep_->db->GetEnv()->GetFreeSpace(rep_->db->GetName(), &free).ok()) {
+    return {};
+  }
+  const uint64_t needed = in_memory + 2 * batch_bytes + kSlackBytes;
+  if (free >= needed) return {};
+  return Error{ErrorCode::kIo, "the disk is full: writing needs " +
+                                   std::to_string((needed >> 20) + 1) + " MiB free, there are " +
+                                   std::to_string(free >> 20)};
+}
+
 Status Store::write(Batch& batch, bool sync) {
+  if (Status room = room_for(batch.bytes()); !room.ok()) return room;
   if (rep_->stuck.load()) {
     const rocksdb::Status resumed = rep_->db->Resume();
     if (!resumed.ok()) return to_error(resumed).within("cannot resume");

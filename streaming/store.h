@@ -6,7 +6,8 @@
 // writes are thread-safe; a Batch and a Cursor belong to one thread at a time. Every checksum is
 // verified on every read; what does not hold is kCorrupt and is never handed out. A write that was
 // refused by the disk (kIo, for instance disk full) leaves nothing behind, and the next write tries
-// to resume. Memory is bounded by the options.
+// to resume. A disk counts as full while what is in memory can still be flushed to it. Memory is
+// bounded by the options.
 #pragma once
 
 #include <cstddef>
@@ -106,6 +107,7 @@ class Store final : public StateStore {
  private:
   struct Rep;
   explicit Store(std::unique_ptr<Rep> rep);
+  Status room_for(size_t batch_bytes) const;
   std::unique_ptr<Rep> rep_;
 };
 
