@@ -127,8 +127,8 @@ void fill(FeatureStore& store) {
   }
 }
 
-void Apply(benchmark::State& state) {
-  FeatureStore store({}, world().interner, world().catalogue, world().keys);
+void apply(benchmark::State& state, const FeatureStoreOptions& options) {
+  FeatureStore store(options, world().interner, world().catalogue, world().keys);
   fill(store);
   const Stream stream(smoke() ? 10'000 : 1'000'000, state.range(0));
   int64_t later_ms = 0;
@@ -140,7 +140,16 @@ void Apply(benchmark::State& state) {
   state.counters["bytes/viewer"] =
       static_cast<double>(store.stats().viewer_bytes) / static_cast<double>(world().viewers);
 }
+void Apply(benchmark::State& state) { apply(state, {}); }
 BENCHMARK(Apply)->Arg(0)->Arg(5)->Unit(benchmark::kMillisecond);
+
+// With the rules of invalid traffic that watch each viewer.
+void ApplyWatched(benchmark::State& state) {
+  FeatureStoreOptions options;
+  options.invalid.events_max = 3'000;
+  apply(state, options);
+}
+BENCHMARK(ApplyWatched)->Arg(0)->Arg(5)->Unit(benchmark::kMillisecond);
 
 void FindId(benchmark::State& state) {
   std::mt19937_64 random(3);

@@ -114,11 +114,20 @@ InvalidReason InvalidTraffic::judge_alone(const Interaction& event,
   return static_cast<double>(watched) > most ? InvalidReason::kWatchTime : InvalidReason::kNone;
 }
 
+InvalidTraffic::Rows& InvalidTraffic::rows_of(int64_t window) {
+  if (last_window_ != nullptr && last_window_->first == window) return last_window_->second;
+  const auto [found, made] = windows_.try_emplace(window);
+  // As many as in the window before, so that the table seldom rehashes as it fills.
+  if (made && found != windows_.begin()) found->second.reserve(std::prev(found)->second.size());
+  last_window_ = &*found;
+  return found->second;
+}
+
 // Sets last_ to the row of the viewer in the window, made now if it is new. False: not watched.
 bool InvalidTraffic::find_row(int64_t window, uint64_t user_hash) {
   last_ = Ref{};
   const bool expired = window < first_;
-  Rows* const rows = expired ? nullptr : &windows_[window];
+  Rows* const rows = expired ? nullptr : &rows_of(window);
   const auto found = expired ? Rows::iterator() : rows->find(user_hash);
   if (expired || (found == rows->end() && rows_ >= options_.viewers_max)) {
     unwatched_.fetch_add(1, std::memory_order_relaxed);
@@ -235,6 +244,7 @@ void InvalidTraffic::save(const Ref& ref) {
 void InvalidTraffic::begin_checkpoint(StateWriter& writer) {
   writer_ = &writer;
   last_ = Ref{};
+  last_window_ = nullptr;
   while (!windows_.empty() && windows_.begin()->first < erased_before_) {
     size_t bytes = 0;
     for (const auto& [user, row] : windows_.begin()->second) {

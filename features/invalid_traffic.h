@@ -134,6 +134,7 @@ class InvalidTraffic final : public Checkpointed {
   };
 
   InvalidReason judge_alone(const Interaction& event, const CatalogueItem* item) const;
+  Rows& rows_of(int64_t window);
   bool find_row(int64_t window, uint64_t user_hash);
   void expire(Millis watermark);
   void touch(const Ref& ref);
@@ -147,7 +148,8 @@ class InvalidTraffic final : public Checkpointed {
   std::map<int64_t, Rows> windows_;  // rows of expired ones stay until a checkpoint erased them
   int64_t first_ = INT64_MIN;        // windows before it are expired
   size_t rows_ = 0, remembered_bytes_ = 0;  // of those that are not
-  Ref last_;                                // of the event judged last; row null: not watched
+  std::map<int64_t, Rows>::value_type* last_window_ = nullptr;
+  Ref last_;  // of the event judged last; row null: not watched
   std::atomic<uint64_t> unwatched_{0}, forgotten_{0};
   std::atomic<size_t> bytes_{0};
 
