@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of scripts/packages.txt that are missing, and the npm packages of
-# web/, and reports their versions. A second run installs nothing. Needs root (or sudo) only when
-# something is missing.
+# web/ and tests/kafka/, and reports their versions. A second run installs nothing. Needs root (or
+# sudo) only when something is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,11 +27,13 @@ if ! command -v npm >/dev/null; then
   echo "install: npm is missing: install Node.js 20 or newer with npm" >&2
   exit 1
 fi
-stamp=web/node_modules/.installed
-if ! cmp -s web/package-lock.json "$stamp"; then
-  echo "install: npm packages of web/"
-  (cd web && npm ci --no-audit --no-fund)
-  cp web/package-lock.json "$stamp"
-else
-  echo "install: npm packages of web/ are there"
-fi
+for folder in web tests/kafka; do
+  stamp=$folder/node_modules/.installed
+  if ! cmp -s "$folder/package-lock.json" "$stamp"; then
+    echo "install: npm packages of $folder/"
+    (cd "$folder" && npm ci --no-audit --no-fund)
+    cp "$folder/package-lock.json" "$stamp"
+  else
+    echo "install: npm packages of $folder/ are there"
+  fi
+done

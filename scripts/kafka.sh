@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# One Apache Kafka broker on 127.0.0.1, for tests and for trying Shanhuo on Kafka. No Docker, no root:
-# a JVM (17) and Maven, which fetches the broker from Maven Central once and verifies its checksums.
+# One Apache Kafka broker on 127.0.0.1, for tests and for trying Shanhuo on Kafka. No Docker, no
+# root: a JVM (17) and Maven, which fetches it from Maven Central once and verifies its checksums.
 #   scripts/kafka.sh fetch      only fetches
-#   scripts/kafka.sh start      fetches, formats storage, starts, makes the topics; prints `kafka: HOST:PORT`
+#   scripts/kafka.sh start      fetches, formats storage, starts, makes the topics, prints
+#                               `kafka: HOST:PORT`
 #   scripts/kafka.sh topics     makes the topics that are missing
 #   scripts/kafka.sh restart    starts a broker that was stopped or killed, on its old port and data
 #   scripts/kafka.sh status     prints where it listens and its pid; 1 when it is not running
@@ -81,6 +82,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 log.message.timestamp.type=LogAppendTime
 num.network.threads=2
 num.io.threads=2
@@ -94,7 +97,8 @@ pid_of_broker() {
   local pid
   pid=$(cat "$dir/pid" 2>/dev/null) || return 1
   # The pid may have gone to somebody else since.
-  tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "kafka.Kafka $dir/server.properties" || return 1
+  cat "/proc/$pid/cmdline" 2>/dev/null | tr '\0' ' ' |
+    grep -q "kafka.Kafka $dir/server.properties" || return 1
   echo "$pid"
 }
 
@@ -193,5 +197,5 @@ case ${1:-} in
   fetch | start | restart | topics | status) "$1" ;;
   stop) stop TERM ;;
   kill) stop KILL ;;
-  *) sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

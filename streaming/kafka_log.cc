@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kRefreshMs = 1'000;
 constexpr int kAskTimeoutMs = 1'500;
+constexpr int64_t kAwayAfterNs = 4'000'000'000;  // without an answer
 constexpr int kServeMs = 50;
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr std::array kAllTopics = {Topic::kItems, Topic::kInteractions, Topic::kDecisions,
@@ -32,6 +33,8 @@ struct KafkaLog::State {
   Status open();
   Status find_topics(int64_t deadline_ns);
   Result<size_t> partitions_of(Topic topic);
+  bool away() const { return monotonic_ns() - answered_ns.load() >= kAwayAfterNs; }
+  Status probe();
   Status ask_ends(Topic topic, uint32_t partition);
   Status refresh();
   void run();
@@ -50,28 +53,36 @@ struct KafkaLog::State {
   KafkaCounters counters;
   mutable KafkaOffsets offsets;
   std::atomic<bool> stopping{false};
+  std::atomic<int64_t> answered_ns{0};  // when the cluster last said where its logs end
 
   // Guarded by mutex.
   mutable std::mutex mutex;
   std::shared_ptr<KafkaProducer> producer;
-  Status reachable;
 };
 
 KafkaLog::State::~State() {
   stopping.store(true);
   if (thread.joinable()) thread.join();
   producer.reset();
-  if (client) rd_kafka_destroy_flags(client.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  if (!client) return;
+  rd_kafka_t* last = client.release();
+  // librdkafka's destruction waits for a coordinator that is away, without end: the client then
+  // goes with the process. Nothing of ours is called by it any more.
+  if (away()) return;
+  rd_kafka_destroy_flags(last, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
 Status KafkaLog::State::open() {
-  Result<KafkaHandle> made = make_client(options,
-                                         {RD_KAFKA_CONSUMER,
-                                          {{"group.id", options.group},
-                                           {"enable.auto.commit", "false"},
-                                           {"isolation.level", "read_committed"}},
-                                          nullptr},
-                                         counters);
+  Result<KafkaHandle> made =
+      make_client(options,
+                  {RD_KAFKA_CONSUMER,
+                   {{"group.id", options.group},
+                    {"enable.auto.commit", "false"},
+                    // A question for the ends of a log heeds no other time-out.
+                    {"socket.timeout.ms", "3000"},
+                    {"isolation.level", "read_committed"}},
+                   nullptr},
+                  counters);
   if (!made.ok()) return made.error();
   client = std::move(made).value();
   rd_kafka_poll_set_consumer(client.get());
@@ -144,14 +155,31 @@ Status KafkaLog::State::ask_ends(Topic topic, uint32_t partition) {
   return {};
 }
 
-// The ends of every partition; the first that does not answer says that the log is away.
+// Whether any broker answers, in time.
+Status KafkaLog::State::probe() {
+  const KafkaTopic handle(
+      rd_kafka_topic_new(client.get(), kafka_topic(options, Topic::kItems).c_str(), nullptr));
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const rd_kafka_resp_err_t failed =
+      rd_kafka_metadata(client.get(), 0, handle.get(), &metadata, kAskTimeoutMs);
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Error{ErrorCode::kUnavailable, rd_kafka_err2str(failed)};
+  }
+  rd_kafka_metadata_destroy(metadata);
+  return {};
+}
+
+// The ends of every partition, as long as they answer.
 Status KafkaLog::State::refresh() {
+  const Status answers = probe();
+  if (!answers.ok()) return answers;
   for (const Topic topic : kAllTopics) {
     for (uint32_t partition = 0; partition < offsets.partitions(topic); ++partition) {
       const Status asked = ask_ends(topic, partition);
       if (!asked.ok()) return asked;
     }
   }
+  answered_ns.store(monotonic_ns());
   return {};
 }
 
@@ -161,10 +189,9 @@ void KafkaLog::State::run() {
     { const KafkaMessage event(rd_kafka_consumer_poll(client.get(), kServeMs)); }
     if (counters.fatal.load()) renew_producer();
     if (monotonic_ns() < next_ns) continue;
-    Status asked = refresh();
+    const Status asked = refresh();
+    if (!asked.ok()) counters.note_error(asked.error().message);
     next_ns = monotonic_ns() + kRefreshMs * kNsPerMs;
-    const std::lock_guard lock(mutex);
-    reachable = std::move(asked);
   }
 }
 
@@ -194,8 +221,11 @@ KafkaLog::~KafkaLog() = default;
 uint32_t KafkaLog::partitions(Topic topic) const { return state_->offsets.partitions(topic); }
 
 Status KafkaLog::reachable() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->reachable;
+  const int64_t silent_ns = monotonic_ns() - state_->answered_ns.load();
+  if (silent_ns < kAwayAfterNs) return {};
+  return Error{ErrorCode::kUnavailable, "kafka: " + state_->options.bootstrap + " is silent for " +
+                                            std::to_string(silent_ns / (1'000 * kNsPerMs)) +
+                                            " s: " + state_->counters.last_error()};
 }
 
 void KafkaLog::append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records,
@@ -230,6 +260,7 @@ int64_t KafkaLog::end_offset(Topic topic, uint32_t partition) const {
 void KafkaLog::settle() { state_->current_producer()->settle(); }
 
 void KafkaLog::release(Topic topic, const std::vector<LogPosition>& below) {
+  if (state_->away()) return;
   const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(below.size())));
   const std::string name = kafka_topic(state_->options, topic);
   for (const LogPosition& position : below) {
