@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "serving/engine.h"
+#include "serving/engine_log.h"
 
 namespace shanhuo {
 namespace {
@@ -17,10 +18,27 @@ Status move_folder(const fs::path& from, const fs::path& to) {
   return {};
 }
 
+// A state from the rest of a log would lack what was before.
+Status check_whole(const EngineOptions& options, const Clock& clock) {
+  const Result<OpenedLog> log = open_engine_log(options, clock);
+  if (!log.ok()) return log.error();
+  for (const Topic topic : {Topic::kItems, Topic::kInteractions}) {
+    for (uint32_t p = 0; p < log.value()->partitions(topic); ++p) {
+      const int64_t first = log.value()->first_offset(topic, p);
+      if (first == 0) continue;
+      return Error{ErrorCode::kNotFound,
+                   std::string(topic_name(topic)) + " begins at offset " + std::to_string(first) +
+                       ": retention has dropped what was before; restore a backup instead"};
+    }
+  }
+  return {};
+}
+
 // Opens an engine on the fresh folder, which folds all that the log has, and stops it.
 Result<RebuildSummary> fold_all(const EngineOptions& options, const std::string& config_dir,
                                 const Clock& clock) {
   const int64_t started = monotonic_ns();
+  if (const Status whole = check_whole(options, clock); !whole.ok()) return whole.error();
   Result<std::unique_ptr<Engine>> engine = Engine::open(options, config_dir, clock);
   if (!engine.ok()) return engine.error();
   engine.value()->stop();

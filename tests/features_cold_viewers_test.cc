@@ -123,7 +123,7 @@ void change(ViewerTable& table, const std::string& user_id, uint32_t by) {
   ASSERT_TRUE(table.update(user_id, [&](PackedProfile& profile) {
     profile.version = kProfileVersion;
     profile.events += 1;
-    profile.last_event_ms = profile.last_event_ms * 31 + by;
+    profile.last_event_ms = (profile.last_event_ms * 31 + by) % 1'000'000'007;
   }));
 }
 

@@ -278,6 +278,30 @@ TEST_F(Rebuild, RefusesWhileAnEngineRunsAndLeavesEverythingAsItWas) {
   EXPECT_FALSE(std::filesystem::exists(options_.data_dir + "/state.before"));
 }
 
+TEST_F(Rebuild, RefusesALogThatRetentionHasCut) {
+  {
+    LiveEngine live(options_, config_dir());
+    Traffic traffic(live);
+    traffic.put_items(0, 12, "mountain goods");
+    for (int n = 0; n < 3; ++n) ASSERT_NO_FATAL_FAILURE(traffic.round(n));
+  }
+  {
+    ManualClock later(clock_.now() + Millis(10 * kDayMs));
+    const auto log = EmbeddedLog::open(options_.data_dir + "/log", {.retention_h = 1}, later);
+    ASSERT_TRUE(log.ok());
+    EmbeddedLog& open = *log.value();
+    ASSERT_TRUE(append_wait(open, Topic::kInteractions, {{"", "the newest block stays"}}).ok());
+    later.set(later.now() + Millis(kDayMs));
+    open.release(Topic::kInteractions, {{0, open.end_offset(Topic::kInteractions, 0)}});
+    open.retain_now();
+    ASSERT_GT(open.first_offset(Topic::kInteractions, 0), 0);
+  }
+  const Result<RebuildSummary> refused = rebuild_state(options_, config_dir(), clock_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("restore a backup"));
+  EXPECT_FALSE(std::filesystem::exists(options_.data_dir + "/state.before"));
+}
+
 TEST_F(Rebuild, RefusesAFolderThatIsNoDataFolder) {
   std::filesystem::create_directories(options_.data_dir);
   EXPECT_EQ(rebuild_state(options_, config_dir(), clock_).error().code, ErrorCode::kInvalid);
