@@ -1,7 +1,7 @@
-# Four verbs. Each installs what is missing and builds first.
+# Four verbs, and the long form of one. Each installs what is missing and builds first.
 PORT ?= 8080
 
-.PHONY: run demo test bench build
+.PHONY: run demo test test-long bench build
 
 build:
 	@scripts/install.sh
@@ -15,6 +15,9 @@ demo: build         # one simulated day, then a table; exits 0 only if every fea
 
 test: build         # every test: style, unit, property, end-to-end, browser, sanitizers, fuzzers
 	@scripts/test.sh
+
+test-long: build    # 10,000 seeds, 200 kills amid 2 M events, half an hour of faults: about 50 minutes
+	@scripts/test_long.sh
 
 bench: build        # full-size figures
 	@scripts/bench.sh

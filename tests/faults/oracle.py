@@ -143,6 +143,7 @@ class Oracle:
                 day = (hour + 8) // 24 * DAY_MS - 8 * HOUR_MS
                 for name, number in numbers.items():
                     days[day][name] += number
-        want = {day: {n: days[day][n] for n in NUMBERS} for day in days if any(days[day].values())}
+        want = {day: {n: numbers[n] for n in NUMBERS} for day, numbers in days.items()
+                if any(numbers.values())}
         got = {point["ts_ms"]: {n: point[n] for n in NUMBERS} for point in report["series"]}
         same(f"{creator} by day", want, got)

@@ -191,7 +191,7 @@ def kills(count, seed=1, say=None, events=0):
             trial.send_some(events // count, 5_000)
             if n % 10 == 9:
                 trial.compare()
-            if say:
+            if say and n % 10 == 9:
                 say(f"kill {n + 1} of {count}, {trial.figures['events']} events")
         trial.compare()
         return {**trial.figures, **{f"{end}": number for end, number in trial.oracle.ends.items()}}
@@ -287,6 +287,43 @@ def flooded(events, connections=4):
         assert grown_mib < allowed_mib, f"{grown_mib:.0f} MiB grown, {allowed_mib:.0f} allowed"
         return {"accepted": counts[202] * size, "refused": counts[503] * size,
                 "grown MiB": round(grown_mib)}
+
+
+def hot_key(seconds, rounds=4, seed=9):
+    """How long ranking takes for viewers that are not hot while half of all events are one
+    viewer's and one item's, against the same load without a hot key; in turns, so that a machine
+    that slows down slows both."""
+    times = {0.0: [], 0.5: []}
+    with Trial(seed) as trial:
+        trial.send_some(20_000, 1_000)
+        connection, stop = trial.connect(), threading.Event()
+
+        def produce():
+            while not stop.is_set():
+                assert trial.send(trial.load.batch(500), connection) == 202
+
+        thread = threading.Thread(target=produce)
+        thread.start()
+        try:
+            for turn in range(2 * rounds):
+                trial.load.hot = (0.0, 0.5)[turn % 2]
+                until = time.monotonic() + seconds / (2 * rounds)
+                while time.monotonic() < until:
+                    begin = time.perf_counter()
+                    page = trial.engine.ask_rank(("item-1", "item-2"), user_id="viewer-7")
+                    assert page.status == 200
+                    times[trial.load.hot].append(time.perf_counter() - begin)
+                    time.sleep(0.002)
+        finally:
+            stop.set()
+            thread.join()
+        connection.close()
+        trial.compare()
+    p50 = {hot: sorted(each)[len(each) // 2] * 1e3 for hot, each in times.items()}
+    p99 = {hot: sorted(each)[len(each) * 99 // 100] * 1e3 for hot, each in times.items()}
+    assert p50[0.5] <= 1.5 * p50[0.0], p50
+    return {"p50 ms without": round(p50[0.0], 2), "p50 ms with": round(p50[0.5], 2),
+            "p99 ms without": round(p99[0.0], 2), "p99 ms with": round(p99[0.5], 2)}
 
 
 def damage(count, seed=7):
