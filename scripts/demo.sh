@@ -2,6 +2,7 @@
 # One simulated day (2026-11-11, UTC+8) in front of an engine of its own, then a table. Exits 0 only
 # if every program that can be met ended with goal <= delivered <= cap.
 #   SEED, VIEWERS, RATE (pages a second of simulated time): another day
+#   STREAM=kafka: on a Kafka broker of its own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 shanhuo=${SHANHUO_BIN:-build/release/shanhuo}
@@ -9,12 +10,14 @@ source scripts/lib.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/shanhuo-demo.XXXXXX")
 engine_pid=
-trap '[[ -z $engine_pid ]] || stop_children "$engine_pid"; rm -rf "$work"' EXIT
+export KAFKA_DIR=$work/kafka KAFKA_PORT=0
+trap '[[ -z $engine_pid ]] || stop_children "$engine_pid"; stop_stream; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 python3 scripts/make_catalogue.py build/demo
+start_stream
 start_engine "$work/engine.log" --config configs/demo/engine.yaml --data-dir "$work/data" \
-  --listen 127.0.0.1:0
+  --listen 127.0.0.1:0 "${stream_flags[@]}"
 load_catalogue build/demo
 "$shanhuo" simulate --to "$engine_url" --catalogue build/demo/items.ndjson --clock caller \
   --start 2026-11-11T00:00:00+08:00 --duration 24h --seed "${SEED:-1}" \

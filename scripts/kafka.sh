@@ -136,9 +136,11 @@ start() {
   mkdir -p "$dir"
   ((port != 0)) || port=$(free_port)
   write_properties "$port" "$(free_port)"
-  java_tool 128m kafka.tools.StorageTool format --ignore-formatted \
-    -t "$(java_tool 128m kafka.tools.StorageTool random-uuid)" \
-    -c "$dir/server.properties" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; exit 1; }
+  if [[ ! -e $dir/data/meta.properties ]]; then
+    java_tool 128m kafka.tools.StorageTool format -c "$dir/server.properties" \
+      -t "$(java_tool 128m kafka.tools.StorageTool random-uuid)" >"$dir/format.log" 2>&1 ||
+      { cat "$dir/format.log" >&2; exit 1; }
+  fi
   launch
   topics
   echo "kafka: $(bootstrap)"

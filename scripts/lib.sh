@@ -1,5 +1,27 @@
 # Sourced by run.sh and demo.sh: starting an engine and asking it.
 
+# start_stream: by STREAM=embedded|kafka sets stream_flags, the engine's; for kafka a broker runs
+# then (KAFKA_DIR and others as scripts/kafka.sh has them).
+start_stream() {
+  stream_flags=()
+  case ${STREAM:-embedded} in
+    embedded) ;;
+    kafka)
+      local said
+      said=$(scripts/kafka.sh start)
+      echo "$said"
+      stream_flags=(--set stream.kind=kafka --set "kafka.bootstrap=${said##*kafka: }"
+        --set "kafka.topic_prefix=${KAFKA_PREFIX:-shanhuo.}")
+      ;;
+    *)
+      echo "STREAM: embedded or kafka" >&2
+      return 2
+      ;;
+  esac
+}
+
+stop_stream() { [[ ${STREAM:-embedded} != kafka ]] || scripts/kafka.sh stop; }
+
 # start_engine LOG ARGUMENT...: starts `shanhuo serve`, waits for its ready line, sets engine_pid
 # and engine_url. LOG gets what it prints.
 start_engine() {

@@ -3,6 +3,7 @@
 #   PORT=8080     on 127.0.0.1
 #   SIMULATE=0    without viewers
 #   RATE=5        pages a second that they ask for
+#   STREAM=kafka  on a Kafka broker (scripts/kafka.sh) instead of the embedded log
 # Data stay in var/ from one run to the next.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,14 +15,18 @@ children=()
 stop() {
   trap - EXIT INT TERM
   stop_children "${children[@]}"  # viewers first, then the engine
+  stop_stream
 }
 trap 'stop' EXIT
 trap 'stop; exit 0' INT TERM
 
 # Children must not get the terminal's Ctrl-C themselves: they are stopped in order.
 set -m
-start_engine var/engine.log --config configs/engine.yaml --data-dir var/data \
-  --listen "127.0.0.1:${PORT:-8080}"
+start_stream
+data=var/data
+[[ ${STREAM:-embedded} != kafka ]] || data=var/data-kafka
+start_engine var/engine.log --config configs/engine.yaml --data-dir "$data" \
+  --listen "127.0.0.1:${PORT:-8080}" "${stream_flags[@]}"
 children=("$engine_pid")
 
 catalogue=var/catalogue
