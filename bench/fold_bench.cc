@@ -79,7 +79,8 @@ class Stream {
   // Appends one event's bytes to the round.
   void add(ContentType content, Round* round) {
     const uint64_t n = count_++;
-    const std::string event_id = "01J8Z6-" + std::to_string(1'000'000'000 + n),
+    const std::string event_id =
+                          "01J8Z6KQ-7f3a9c21-5be1-4c1d-9b7e-" + std::to_string(1'000'000'000 + n),
                       user_id = viewer_name(random_() % viewers_total()),
                       request_id = "request-" + std::to_string(100'000'000 + n / 10);
     const double u = uniform_(random_);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The long forms of tests/faults_test.py: 200 kills amid 2,000,000 events, then every fault in turn
 until the soak's time is over, on a real engine process. Prints what it does and, in the end, a
-table in Markdown (docs/faults.md keeps the last one); the exit code is 1 after the first difference.
-Run by scripts/test_long.sh: KILLS=200 EVENTS=2000000 SOAK_MINUTES=30 python3 tests/faults/long.py"""
+table in Markdown (docs/faults.md keeps the last one); fails at the first difference. Run by
+scripts/test_long.sh: KILLS=200 EVENTS=2000000 SOAK_MINUTES=30 python3 tests/faults/long.py"""
 
 import os
 import sys

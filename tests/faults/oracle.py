@@ -100,8 +100,8 @@ class Oracle:
     # --- Comparing ---
 
     def differences(self, ask, creators, users=()):
-        """What the engine says otherwise, as texts. `ask(target)` GETs JSON, None for 404; `creators`:
-        creator -> its items; `users`: whose event counts are asked for too."""
+        """What the engine says otherwise, as texts. `ask(target)` GETs JSON, None for 404;
+        `creators`: creator -> its items; `users`: whose event counts are asked for too."""
         wrong = []
 
         def same(where, want, got):
