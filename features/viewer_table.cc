@@ -95,17 +95,21 @@ uint32_t ViewerTable::create(Shard& shard, uint64_t hash, std::string_view user_
     std::memcpy(record.id, &place, sizeof(place));
   }
   shard.index.insert(hash, number, [&](uint32_t n) { return hash64(shard.id_of(shard.at(n))); });
-  const size_t bytes = kViewerBytes + long_id_bytes(user_id.size(), kInlineIdBytes);
-  shard.bytes += bytes;
-  bytes_ += bytes;
+  weigh(shard, user_id.size(), /*added=*/true);
   return number;
+}
+
+void ViewerTable::weigh(Shard& shard, size_t id_size, bool added) {
+  const size_t bytes = kViewerBytes + long_id_bytes(id_size, kInlineIdBytes);
+  crowded_ -= crowded(shard) ? 1 : 0;
+  shard.bytes = added ? shard.bytes + bytes : shard.bytes - bytes;
+  bytes_ = added ? bytes_ + bytes : bytes_ - bytes;
+  crowded_ += crowded(shard) ? 1 : 0;
 }
 
 void ViewerTable::remove(Shard& shard, uint64_t hash, uint32_t number) {
   Record& record = shard.at(number);
-  const size_t bytes = kViewerBytes + long_id_bytes(record.id_size, kInlineIdBytes);
-  shard.bytes -= bytes;
-  bytes_ -= bytes;
+  weigh(shard, record.id_size, /*added=*/false);
   shard.index.erase(hash, number);
   if (record.id_size > kInlineIdBytes) {
     uint32_t place;
@@ -262,18 +266,18 @@ bool ViewerTable::evict(Shard& shard) {
 Result<StateRoom> ViewerTable::make_room() {
   if (!unreadable_.ok()) return unreadable_.error();
   if (store_ == nullptr) return StateRoom::kEnough;
-  for (size_t n = 0; n < kShardsRelieved && bytes_ > budget_; ++n) {
+  for (size_t n = 0; n < kShardsRelieved && (crowded_ > 0 || bytes_ > budget_); ++n) {
     Shard& shard = shards_[next_shard_++ % kShards];
     const std::lock_guard lock(shard.mutex);
     for (int i = 0; i < kEvictedEach && over(shard) && evict(shard); ++i) {
     }
   }
-  if (bytes_ > budget_ + budget_ / 4) {
+  if (crowded_ > 0) {
     stalls_.fetch_add(1, std::memory_order_relaxed);
     return StateRoom::kCheckpointFirst;
   }
-  const bool mostly_dirty = dirty_.size() * kViewerBytes > budget_ / 2;
-  return mostly_dirty && bytes_ > budget_ / 8 * 7 ? StateRoom::kCheckpointSoon : StateRoom::kEnough;
+  return dirty_.size() * kViewerBytes > budget_ / 2 ? StateRoom::kCheckpointSoon
+                                                    : StateRoom::kEnough;
 }
 
 size_t ViewerTable::bytes() const {

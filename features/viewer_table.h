@@ -12,10 +12,11 @@
 // changed since the last checkpoint or are not durable, and spares once what changed since it came
 // by. A viewer who is not in memory is read back before an event of theirs is folded (one point
 // lookup on the fold's thread), so eviction changes no byte of the state. When too much is not
-// durable yet, the table grows by up to a quarter and asks for a checkpoint; beyond that, nothing
-// is folded before it is durable (make_room()): bytes() <= memory_bytes_max * 5 / 4 + 4 MiB, the 4
-// MiB for slabs in use by halves and for the events of one poll. A reader of a cold viewer reads
-// the store itself, outside the lock, and brings nobody into memory: looking must not evict.
+// durable yet, each shard grows by up to a quarter and the table asks for a checkpoint; beyond
+// that, nothing is folded before it is durable (make_room()): bytes() <= memory_bytes_max * 5 / 4 +
+// 8 MiB, the 8 MiB for slabs in use by halves, shards that fill unevenly, and the events of one
+// poll. A reader of a cold viewer reads the store itself, outside the lock, and brings nobody into
+// memory: looking must not evict.
 //
 // Keys "vp" + user_id, values of user_state.h; and "vp": the number of viewers, u64 little-endian.
 // viewers_max bounds how many there are in memory and on disk; a viewer beyond it is not stored,
@@ -157,6 +158,10 @@ class ViewerTable final : public Checkpointed {
   bool durable(uint8_t mark) const;
   bool evict(Shard& shard);
   bool over(const Shard& shard) const { return shard.bytes > budget_ / kShards; }
+  bool crowded(const Shard& shard) const {
+    return shard.bytes > budget_ / kShards / 4 * 5 + kSlabRecords * kViewerBytes;
+  }
+  void weigh(Shard& shard, size_t id_size, bool added);
   Status restore_one(std::string_view user_id, std::string_view value);
 
   const ViewerTableOptions options_;
@@ -171,6 +176,7 @@ class ViewerTable final : public Checkpointed {
   size_t budget_ = SIZE_MAX;  // of the bytes of all shards
 
   // Fold thread only. A dirty record is named by shard * 2^24 + number.
+  size_t crowded_ = 0;             // shards that hold too much to go on
   size_t bytes_ = 0;               // of all shards
   Status unreadable_;              // why a cold viewer's event could not be folded
   size_t next_shard_ = 0;          // to be relieved

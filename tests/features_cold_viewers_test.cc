@@ -138,7 +138,7 @@ class ColdViewers : public testing::Test {
   static constexpr uint64_t kViewers = 20'000;
   // A tenth of 600 bytes each, and of the long ids.
   static constexpr size_t kMemory = kViewers / 10 * 620 + 90'000;
-  static constexpr size_t kSlack = kMemory / 4 + (4U << 20);
+  static constexpr size_t kSlack = kMemory / 4 + (8U << 20);
 };
 
 // A tenth of the memory beside all of it, treated alike.

@@ -84,13 +84,13 @@ class ColdViewersTest(unittest.TestCase):
             self.assertEqual(stats["viewers"], whole.stats()["viewers"])
             self.assertGreater(stats["cold_viewers"]["on_disk"], self.VIEWERS * 8 // 10)
             self.assertGreater(stats["cold_viewers"]["reads"], 1_000)
-            self.assertLessEqual(stats["bytes"]["viewers"], self.LIMIT * 5 // 4 + (4 << 20))
+            self.assertLessEqual(stats["bytes"]["viewers"], self.LIMIT * 5 // 4 + (8 << 20))
             for how in ("kill", "stop"):
                 small.restart(how)
                 small.wait_until(lambda: small.stats()["lag_records"] == 0, READY_S)
                 self.assertEqual(self.pictures(small), expected, how)
                 self.assertLessEqual(small.stats()["bytes"]["viewers"],
-                                     self.LIMIT * 5 // 4 + (4 << 20))
+                                     self.LIMIT * 5 // 4 + (8 << 20))
 
 
 @unittest.skipUnless(BIN.exists(), "the engine is not built")
