@@ -4,18 +4,15 @@
 // roles at each begin_checkpoint(), which is sound because no frozen mark outlives its checkpoint.
 //
 // A written record carries the mark of its checkpoint until it changes again, and may be evicted
-// once that checkpoint is durable. There are fewer marks than checkpoints: a record that was
-// written kSavedMarks checkpoints ago waits for the running one for nothing, no harm. kSpared is
-// the second chance: set when a record is written, that is when its viewer had an event since the
-// last checkpoint; taken by the hand.
+// once that checkpoint is durable (one of kSavedMarks checkpoints ago waits for nothing, no harm).
+// kSpared is the second chance: set when a record is written, taken by the hand.
 //
 //   mark := 0 clean | 1, 2 dirty or frozen | 3.. written, + kSpared
 //
 // What is not in memory is what the store says, but for those whom the store still has because
 // the checkpoint that erases them is not durable: Shard::gone.
 //
-// Tested by tests/features_viewer_table_test.cc against a map, and
-// tests/features_cold_viewers_test.cc against a table without a limit, checkpoints included.
+// Tested by features_viewer_table_test.cc and features_cold_viewers_test.cc in tests/.
 #include "features/viewer_table.h"
 
 #include <algorithm>
@@ -162,8 +159,8 @@ uint32_t ViewerTable::bring(Shard& shard, uint64_t hash, std::string_view user_i
     }
     known = read.value();
   }
-  const bool full = shard.free.empty() && shard.records == RecordIndex::kRecordsMax;
-  if (full || (!known && size() >= options_.viewers_max)) {
+  if ((shard.free.empty() && shard.records == RecordIndex::kRecordsMax) ||
+      (!known && size() >= options_.viewers_max)) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return RecordIndex::kNone;
   }
