@@ -188,11 +188,11 @@ class BenchEngine {
       std::vector<AppendRecord> records;
       for (const std::string& value : values) records.push_back({"", value});
       std::promise<int64_t> durable;
-      engine->append_events(records, [&](Result<int64_t> offset) {
-        CHECK(offset.ok());
-        durable.set_value(offset.value());
+      engine->append_events(records, [&](const Result<Appended>& spans) {
+        CHECK(spans.ok());
+        durable.set_value(spans.value().front().last_offset + 1);
       });
-      end = durable.get_future().get() + static_cast<int64_t>(records.size());
+      end = durable.get_future().get();
     }
     CHECK(end == 0 || engine->pipeline().wait_applied(Topic::kInteractions, 0, end - 1, 600'000));
   }
