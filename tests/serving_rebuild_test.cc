@@ -33,6 +33,8 @@ class Waiting final : public ResponseSink {
 
 // An engine of this process, asked as the HTTP server would.
 class LiveEngine {
+  const WallClock clock_;  // outlives the engine
+
  public:
   LiveEngine(const EngineOptions& options, const std::string& config_dir) {
     auto opened = Engine::open(options, config_dir, clock_);
@@ -65,7 +67,6 @@ class LiveEngine {
   std::unique_ptr<Engine> engine;
 
  private:
-  const WallClock clock_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<HttpApi> api_;
 };
