@@ -198,11 +198,13 @@ class BenchEngine {
   }
 
   EngineOptions options;
-  std::unique_ptr<Engine> engine;
 
  private:
   const std::string dir_;
   const WallClock clock_;
+
+ public:
+  std::unique_ptr<Engine> engine;  // last: it uses the clock to its end
 };
 
 }  // namespace shanhuo

@@ -33,8 +33,6 @@ class Waiting final : public ResponseSink {
 
 // An engine of this process, asked as the HTTP server would.
 class LiveEngine {
-  const WallClock clock_;  // outlives the engine
-
  public:
   LiveEngine(const EngineOptions& options, const std::string& config_dir) {
     auto opened = Engine::open(options, config_dir, clock_);
@@ -64,7 +62,11 @@ class LiveEngine {
     return sink->answer.get_future().get();
   }
 
-  std::unique_ptr<Engine> engine;
+ private:
+  const WallClock clock_;
+
+ public:
+  std::unique_ptr<Engine> engine;  // after its clock, before what asks it
 
  private:
   std::unique_ptr<Access> access_;
