@@ -235,6 +235,7 @@ void Connection::refuse(int status, std::string_view detail) {
   request_id_ = state_->next_request_id(reader_.request_id_header());
   http_1_0_ = reader_.http_1_0();
   reader_.reset();
+  state_->buffered_bytes -= std::exchange(held_bytes_, 0);
   keep_alive_ = false;
   linger_ = true;
   answer(std::move(response));
