@@ -11,7 +11,6 @@
 //
 // What is not in memory is what the store says, but for those whom the store still has because
 // the checkpoint that erases them is not durable: Shard::gone.
-//
 // Tested by features_viewer_table_test.cc and features_cold_viewers_test.cc in tests/.
 #include "features/viewer_table.h"
 

@@ -113,6 +113,7 @@ Cause Eligibility::item(ItemIndex index) const {
 }
 
 // Insertions within the cap's window and scope; of the item being checked for scopes of an item.
+// Creators go by their 32-bit hash, as in the allocation and in a viewer's affinities.
 int Eligibility::count_seen(const FrequencyCap& cap, uint32_t program) const {
   const Millis from = request_->now - cap.window;
   int seen = 0;

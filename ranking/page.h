@@ -17,7 +17,7 @@ namespace shanhuo {
 class OrganicRanks {
  public:
   void begin(const RankRequest& request);
-  // Of the item with this listing; -1: not in the list.
+  // Where the item stands in the list; -1: nowhere.
   int rank_of(ItemIndex item, const World& world) const;
 
  private:
