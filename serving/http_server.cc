@@ -6,6 +6,7 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <future>
 #include <thread>
 
 #include "base/check.h"
@@ -103,11 +104,14 @@ void HttpServer::Core::sweep() {
 
 void HttpServer::Core::stop() {
   if (state->stopping.exchange(true) || threads.empty()) return;
-  asio::post(control, [self = shared_from_this()] {
+  std::promise<void> nobody_enters;  // waited for, so that all_open() below has everybody
+  asio::post(control, [this, &nobody_enters] {
     error_code ec;
-    self->acceptor.close(ec);
-    self->timer.cancel();
+    acceptor.close(ec);
+    timer.cancel();
+    nobody_enters.set_value();
   });
+  nobody_enters.get_future().wait();
   for (const auto& connection : state->all_open()) connection->close_if_idle_later();
   state->wait_until_all_closed(state->options.shutdown_grace_ms);
   for (const auto& connection : state->all_open()) connection->close_later();
