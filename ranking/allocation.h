@@ -1,7 +1,7 @@
 // Which boosted items go into one page and where: exact slot insertion (allocation.md 3).
 //
-// Pure arithmetic over what scoring hands in; knows no catalogue. One thread per scratch; no heap
-// allocation once the scratch has seen its largest page. The rule and its cost stand in
+// Pure arithmetic over what scoring hands in; knows no catalogue. One thread per scratch, no lock;
+// no heap allocation once the scratch has seen its largest page. The rule and its cost stand in
 // allocation.cc, its slow twin in tests/ranking_allocation_test.cc.
 #pragma once
 
@@ -18,22 +18,25 @@ namespace shanhuo {
 
 inline constexpr int kInsertionsMax = 3;
 inline constexpr int kNoLimit = 127;
+inline constexpr int kPositionsMax = 250;  // of a page
 
 // One candidate. Its gain at position p is (1 + nu) * (value * d_p - loss) + bonus * e_p.
-struct AllocationItem {
+struct alignas(64) AllocationItem {
   double value = 0;  // v_i: fen to the viewer at full attention; for rank >= 0 the organic value
   double bonus = 0;  // B_i: fen per viewable exposure that programs pay; may be negative
   int rank = -1;     // where it stands in the organic list: it may only move up; -1: nowhere
   int first_slot = 0, last_slot = 199;  // legal positions, both included
   int min_gap = 0;                      // positions between two inserted items of the page
   int priority = 0;                     // higher ones choose first
-  int program_count = 0;
-  std::array<ProgramIndex, kProgramsPerItemMax> programs{};
-  // Frequency caps that the page itself could pass: at most so many inserted items of the same
-  // county, the same creator, and in all, on a page that shows this item.
-  int32_t county = 0;  // 0: none
-  uint32_t creator = 0;
-  int county_max = kNoLimit, creator_max = kNoLimit, page_max = kNoLimit;
+  // What limits count by; 0: no county, no category.
+  int32_t county = 0;
+  uint32_t creator = 0, category = 0;
+  std::array<ProgramIndex, kProgramsPerItemMax> programs{};  // the first program_count
+  uint8_t program_count = 0;
+  // At most so many inserted items of the same county, creator, category, and in all, on a page
+  // that shows this item: what frequency caps leave, and the page's diversity. 0: never inserted.
+  int8_t county_max = kNoLimit, creator_max = kNoLimit, category_max = kNoLimit,
+         page_max = kNoLimit;
 };
 
 struct PageTerms {
@@ -43,7 +46,7 @@ struct PageTerms {
   double viewer_price = 0;           // nu, >= 0
   std::span<const int> program_max;  // per ProgramIndex: items on this page that name it
   int insertions_max = kInsertionsMax;
-  int nodes_max = 50'000;  // of the search; beyond, the best page so far is taken
+  int nodes_max = 50'000;  // sets of items weighed; beyond, the best page so far is taken
   int pairs = 0;           // best single insertions to list for exploration, at most kPairsMax
 };
 inline constexpr int kPairsMax = 8;
@@ -62,40 +65,59 @@ struct AllocationResult {
   std::array<PlacedItem, kInsertionsMax> placed{};  // ascending by position
   double gain_fen = 0;                              // of the whole page against the organic one
   bool exact = true;                                // false: nodes_max was reached
-  int pair_count = 0;
+  int pair_count = 0;  // of all candidates, those that gain alone; what others do is not asked
   std::array<PairGain, kPairsMax> pairs{};  // best first
 };
 
-// Memory of the search, reused from call to call.
+// Memory of the search, reused from call to call. What it holds is explained in allocation.cc.
 struct AllocationScratch {
-  struct Live {
-    double value, bonus;  // (1 + nu) v, B
-    double worth;         // at the position being looked at
-    double own_place;
-    int item, first, last;
-  };
-  struct Entry {
-    double worth;
+  struct Plain {  // a candidate from outside the page
+    double low, high;
     int item;
   };
-  std::vector<uint8_t> kept;  // per candidate: not dominated
-  std::vector<int> alive;     // the kept ones
-  std::vector<int> class_head, class_most, next_in_class;
-  std::vector<Live> live;            // of one priority
-  std::vector<Entry> entries;        // columns, best first
-  std::vector<int> column;           // position -> first entry; size positions + 1
-  std::vector<double> loss;          // kInsertionsMax x (positions + 1), row-major
-  std::vector<double> bound;         // (1 + candidates) x kInsertionsMax x (positions + 2)
-  std::vector<uint8_t> bound_known;  // per candidate
+  struct Keys {
+    uint64_t programs, county, creator, category;
+  };
+  struct Kept {
+    double high;
+    Keys keys;
+    int item, priority;
+    int next;       // in its shape, worse; -1: the last
+    bool competes;  // false: it is only listed
+  };
+  struct Shape {
+    uint64_t word = 0;
+    uint32_t call = 0;  // of another call: free
+    int head = -1, tail = -1;
+    double closed = 0;  // nobody who comes later and is no better in `high` is kept
+  };
+  struct Row {
+    double gain;          // the best alone
+    const double* worth;  // per position of the window; -infinity where it may not stand
+    int item;
+  };
+  std::vector<double> rest;   // (kInsertionsMax + 1) x (positions + 1), row-major
+  std::vector<double> reach;  // per position
+  std::vector<Plain> plain;
+  std::vector<uint64_t> order, order_spare;
+  std::vector<Shape> shapes;
+  uint32_t calls = 0;
+  std::vector<Kept> kept;
+  std::vector<double> worth;  // rows of kept items and what follows them
+  std::vector<Row> rows;
+  std::vector<double> moved_rest;  // 8 x (positions + 1)
+  std::vector<double> walk;        // (positions + 1) x 8
 };
 
-// Requires: spans as described, insertions_max in 0..kInsertionsMax, ranks below organic.size(),
-// program indices below program_max.size().
+// Requires: spans as described, at most kPositionsMax positions, insertions_max in
+// 0..kInsertionsMax, ranks below organic.size() and each at most once, program indices below
+// program_max.size().
 AllocationResult allocate(const PageTerms& terms, std::span<const AllocationItem> items,
                           AllocationScratch& scratch);
 
 // Why a candidate that was not placed was not, looked at alone: kNoSlot, kBelowRelevance,
-// kUserBudget (only nu forbids it), or kConflict (it was worth inserting).
+// kUserBudget (only nu forbids it), or kConflict (it was worth inserting). Requires: the scratch
+// was last used by allocate() with these terms.
 Cause why_not_placed(const PageTerms& terms, const AllocationItem& item,
                      AllocationScratch& scratch);
 

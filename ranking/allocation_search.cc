@@ -1,260 +1,342 @@
-// Columns and the depth-first search of allocation.cc, which explains them.
+// Sets of items and their places: part 2 of allocation.cc, which explains it.
+//
+// The walk. f[p][S] = what can still be gained from step p on when the items of S are in:
+//
+//   f[p][S] = max of f[p+1][S] and, for i not in S,
+//             H(i, p) - R_S(p) + R_(S+i)(p+1) + f[p+1+gap][S+i]
+//
+// R_S(p): the list that remains from p on, slid down by |S| less the ranks of S that are passed. f
+// stops at any step unless somebody who must be in is not. O(positions x 2^m m), m <= 3.
 #include "ranking/allocation_search.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <bit>
+#include <limits>
 
 namespace shanhuo {
+namespace {
 
-// --- columns: for each position the candidates that gain there, best first ---
+constexpr double kNowhere = -std::numeric_limits<double>::infinity();
 
-void AllocationSearch::note_pair(int item, int p, double gain) {
+}  // namespace
+
+// --- rows: what each candidate is worth at each position of the window ---
+
+double AllocationSearch::fill_row(const AllocationItem& item, double* row) const {
+  const int first = std::max(0, item.first_slot) - begin_;
+  const int end = last_position(item) - begin_ + 1;
+  const double value = weight_ * value_of(item), bonus = item.bonus, own = own_place(item);
+  const double *d = &terms_.discount[begin_], *e = &terms_.examine[begin_];
+  const double *stays = rest(0) + begin_, *slides = rest(1) + begin_ + 1;
+  double most = 0;
+  std::fill(row, row + first, kNowhere);
+  for (int k = first; k < end; ++k) {
+    const double worth = value * d[k] + bonus * e[k];
+    const double gain = worth - (stays[k] - slides[k]) - own;
+    row[k] = gain > 0 ? worth : kNowhere;
+    most = std::max(most, gain);
+  }
+  std::fill(row + end, row + width_, kNowhere);
+  return most;
+}
+
+void AllocationSearch::note_pairs(int item, const double* row, double own) {
   int& count = result_.pair_count;
-  if (count == terms_.pairs && (count == 0 || result_.pairs[count - 1].gain_fen >= gain)) return;
-  int at = count < terms_.pairs ? count++ : count - 1;
-  for (; at > 0 && result_.pairs[at - 1].gain_fen < gain; --at) {
-    result_.pairs[at] = result_.pairs[at - 1];
-  }
-  result_.pairs[at] = {{item, p}, gain};
-}
-
-// Insertion sort by worth at `p`, from the order of the position before.
-void AllocationSearch::sort_column(int p) {
-  const double d = terms_.discount[p], e = terms_.examine[p];
-  std::vector<Live>& live = s_.live;
-  for (size_t k = 0; k < live.size(); ++k) {
-    live[k].worth = live[k].value * d + live[k].bonus * e;
-    if (k == 0 || live[k - 1].worth >= live[k].worth) continue;
-    const Live moving = live[k];
-    size_t at = k;
-    for (; at > 0 && live[at - 1].worth < moving.worth; --at) live[at] = live[at - 1];
-    live[at] = moving;
-  }
-}
-
-void AllocationSearch::build_columns(std::span<const int> group) {
-  s_.live.clear();
-  int begin = positions_, end = 0;
-  for (const int item : group) {
-    const AllocationItem& it = items_[item];
-    s_.live.push_back({weight_ * value_of(it), it.bonus, 0, own_place(it), item, it.first_slot,
-                       last_position(it)});
-    begin = std::min(begin, it.first_slot);
-    end = std::max(end, s_.live.back().last + 1);
-  }
-  s_.entries.clear();
-  s_.column.assign(positions_ + 1, 0);
-  const auto n = static_cast<int>(terms_.organic.size());
-  for (int p = 0; p < positions_; ++p) {
-    s_.column[p] = static_cast<int>(s_.entries.size());
-    if (p < begin || p >= end) continue;
-    sort_column(p);
-    const double lost = weight_ * loss(0, p);
-    for (const Live& live : s_.live) {
-      if (live.worth <= lost) break;  // nor do those behind it gain, whatever their own place costs
-      if (p < live.first || p > live.last) continue;
-      const double gain = live.worth - lost - live.own_place;
-      if (gain <= 0) continue;
-      s_.entries.push_back({live.worth, live.item});
-      if (p <= n && terms_.pairs > 0) note_pair(live.item, p, gain);
+  auto& pairs = result_.pairs;
+  const int end = std::min(width_, static_cast<int>(terms_.organic.size()) - begin_ + 1);
+  for (int k = 0; k < end; ++k) {
+    const double gain = row[k] - lost(begin_ + k) - own;
+    if (row[k] == kNowhere || (count == terms_.pairs && pairs[count - 1].gain_fen >= gain)) {
+      continue;
     }
+    int at = count < terms_.pairs ? count++ : count - 1;
+    for (; at > 0 && pairs[at - 1].gain_fen < gain; --at) pairs[at] = pairs[at - 1];
+    pairs[at] = {{item, begin_ + k}, gain};
   }
-  s_.column[positions_] = static_cast<int>(s_.entries.size());
 }
 
-// --- what may stand on one page ---
-
-bool AllocationSearch::compatible(int first, int item) const {
-  Set set{};
-  set[0] = {first, -1'000'000};  // far from everything: spacing is not asked here
-  return fits(set, 1, {item, 0});
+void AllocationSearch::find_window(std::span<const uint64_t> group) {
+  begin_ = positions_;
+  int end = 0;
+  gap_min_ = positions_;
+  for (const uint64_t entry : group) {
+    const AllocationItem& item = items_[s_.kept[static_cast<uint32_t>(entry)].item];
+    begin_ = std::min(begin_, std::max(0, item.first_slot));
+    end = std::max(end, last_position(item) + 1);
+    gap_min_ = std::min(gap_min_, item.min_gap);
+  }
+  for (int k = 0; k < fixed_count_; ++k) {
+    begin_ = std::min(begin_, fixed_[k].position);
+    end = std::max(end, fixed_[k].position + 1);
+  }
+  width_ = end - begin_;
 }
 
-// Whether `added` may join a set that holds together. All rules hold for subsets, too.
-bool AllocationSearch::fits(const Set& set, int count, PlacedItem added) const {
-  const AllocationItem& item = items_[added.item];
-  int gap = item.min_gap;
-  for (int a = 0; a < count; ++a) gap = std::max(gap, items_[set[a].item].min_gap);
-  bool limited = item.page_max < kInsertionsMax || county_matters_ || creator_matters_;
-  for (int a = 0; a < count; ++a) {
-    if (set[a].item == added.item || std::abs(set[a].position - added.position) <= gap)
-      return false;
-    if (a > 0 && set[a].position - set[a - 1].position <= gap) return false;
-    limited = limited || items_[set[a].item].page_max < kInsertionsMax;
+// rows, best alone first, and behind them what follows each.
+void AllocationSearch::make_rows(std::span<const uint64_t> group) {
+  s_.rows.clear();
+  double* worth = s_.worth.data();
+  for (const uint64_t entry : group) {
+    const Kept& kept = s_.kept[static_cast<uint32_t>(entry)];
+    const AllocationItem& item = items_[kept.item];
+    const double gain = fill_row(item, worth);
+    if (gain <= 0) continue;
+    const int pairs = result_.pair_count;
+    if (pairs < terms_.pairs || (pairs > 0 && gain > result_.pairs[pairs - 1].gain_fen)) {
+      note_pairs(kept.item, worth, own_place(item));
+    }
+    if (!kept.competes) continue;
+    size_t at = s_.rows.size();
+    s_.rows.push_back({});
+    for (; at > 0 && s_.rows[at - 1].gain < gain; --at) s_.rows[at] = s_.rows[at - 1];
+    s_.rows[at] = {gain, worth, kept.item};
+    worth += width_;
+  }
+  double* following = worth + s_.rows.size() * width_;
+  fix_rows(following + width_);
+  std::fill(following, following + width_, kNowhere);
+  for (size_t t = s_.rows.size(); t-- > 0;) {
+    following -= width_;
+    const double* row = s_.rows[t].worth;
+    for (int k = 0; k < width_; ++k) following[k] = std::max(row[k], following[width_ + k]);
+  }
+  following_ = following;
+}
+
+// Rows of what higher priorities chose: each at its place alone.
+void AllocationSearch::fix_rows(double* worth) {
+  for (int k = 0; k < fixed_count_; ++k, worth += width_) {
+    const auto [item, p] = fixed_[k];
+    std::fill(worth, worth + width_, kNowhere);
+    worth[p - begin_] = weight_ * value_of(items_[item]) * terms_.discount[p] +
+                        items_[item].bonus * terms_.examine[p];
+  }
+}
+
+// --- who may stand on one page ---
+
+bool AllocationSearch::together(const Set& set, int added) const {
+  const AllocationItem& item = items_[added];
+  bool limited =
+      item.page_max < kInsertionsMax || county_matters_ || creator_matters_ || category_matters_;
+  for (int a = 0; a < set.count; ++a) {
+    limited = limited || items_[set.item[a]].page_max < kInsertionsMax;
   }
   for (int k = 0; k < item.program_count; ++k) {
     int named = 1;
-    for (int a = 0; a < count; ++a) {
-      const AllocationItem& other = items_[set[a].item];
+    for (int a = 0; a < set.count; ++a) {
+      const AllocationItem& other = items_[set.item[a]];
       for (int l = 0; l < other.program_count; ++l) named += other.programs[l] == item.programs[k];
     }
     if (named > terms_.program_max[item.programs[k]]) return false;
   }
-  return !limited || limits_hold(set, count, item);
+  return !limited || limits_hold(set, item);
 }
 
-// Counties, creators and the page as a whole.
-bool AllocationSearch::limits_hold(const Set& set, int count, const AllocationItem& added) const {
+// Counties, creators, categories and the page as a whole.
+bool AllocationSearch::limits_hold(const Set& set, const AllocationItem& added) const {
   const auto holds = [&](const AllocationItem& item) {
-    int county = item.county != 0 && added.county == item.county ? 1 : 0;
-    int creator = added.creator == item.creator ? 1 : 0;
-    for (int a = 0; a < count; ++a) {
-      const AllocationItem& other = items_[set[a].item];
+    int county = 0, creator = 0, category = 0;
+    for (int a = -1; a < set.count; ++a) {
+      const AllocationItem& other = a < 0 ? added : items_[set.item[a]];
       county += item.county != 0 && other.county == item.county;
       creator += other.creator == item.creator;
+      category += item.category != 0 && other.category == item.category;
     }
-    return county <= item.county_max && creator <= item.creator_max && count + 1 <= item.page_max;
+    return county <= item.county_max && creator <= item.creator_max &&
+           category <= item.category_max && set.count + 1 <= item.page_max;
   };
-  for (int a = 0; a < count; ++a) {
-    if (!holds(items_[set[a].item])) return false;
+  for (int a = 0; a < set.count; ++a) {
+    if (!holds(items_[set.item[a]])) return false;
   }
   return holds(added);
 }
 
-// True when no position before an inserted one stays empty.
-bool AllocationSearch::full(const Set& set, int count) const {
-  int left = static_cast<int>(terms_.organic.size());
-  for (int j = 0; j < count; ++j) left -= items_[set[j].item].rank >= 0 ? 1 : 0;
-  for (int j = 0; j < count; ++j) {
-    if (set[j].position - j > left) return false;
-  }
-  return true;
-}
-
-double AllocationSearch::total(const Set& set, int count) const {
-  double sum = 0;
-  bool moved = false;
-  for (int j = 0; j < count; ++j) {
-    const AllocationItem& item = items_[set[j].item];
-    moved = moved || item.rank >= 0;
-    sum += worth(item, set[j].position) - weight_ * loss(j, set[j].position);
-  }
-  if (!moved) return sum;
-  sum = weight_ * (page_value(terms_, items_, {set.data(), static_cast<size_t>(count)}) -
-                   page_value(terms_, items_, {}));
-  for (int j = 0; j < count; ++j) {
-    sum += items_[set[j].item].bonus * terms_.examine[set[j].position];
-  }
-  return sum;
-}
-
-// --- the search ---
+// --- the walk ---
 
 namespace {
 
-// `set` with one more, ascending by position.
-AllocationSearch::Set with(const AllocationSearch::Set& set, int count, PlacedItem added) {
-  AllocationSearch::Set next = set;
-  int at = count;
-  for (; at > 0 && next[at - 1].position > added.position; --at) next[at] = next[at - 1];
-  next[at] = added;
-  return next;
+using Steps = double (*)[1 << kInsertionsMax];
+
+struct Inputs {
+  const double* const* worth;
+  const double* const* rest;
+  const int* last;
+  int gap, width;
+};
+
+// What putting `i` in at step k gains with `mask` in before.
+inline double put(const Inputs& in, Steps f, int k, unsigned mask, int i) {
+  const unsigned next = mask | 1U << i;
+  return in.worth[i][k] - in.rest[mask][k] + in.rest[next][k + 1] +
+         f[std::min(in.width, k + 1 + in.gap)][next];
+}
+
+template <int kCount>
+void fill_steps(const Inputs& in, unsigned must, Steps f) {
+  constexpr unsigned kAll = (1U << kCount) - 1;
+  for (unsigned mask = 0; mask <= kAll; ++mask) {
+    f[in.width][mask] = (mask & must) == must ? 0 : kNowhere;
+  }
+  for (int k = in.width - 1; k >= 0; --k) {
+    f[k][kAll] = 0;
+#pragma GCC unroll 8
+    for (unsigned mask = 0; mask < kAll; ++mask) {
+      double most = f[k + 1][mask];
+      if (k <= in.last[mask]) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kCount; ++i) {
+          if ((mask >> i & 1U) != 0) continue;
+          const double gain = put(in, f, k, mask, i);
+          most = gain > most ? gain : most;
+        }
+      }
+      f[k][mask] = most;
+    }
+  }
 }
 
 }  // namespace
 
-// Keeps the page if it is the best so far.
-bool AllocationSearch::consider(const Set& set, int count) {
-  if (!full(set, count)) return false;
-  const double value = total(set, count);
-  if (value <= best_total_) return false;
-  best_total_ = value;
-  best_ = set;
-  best_count_ = count;
-  return true;
+// What a set without moves leaves of the list, and no regard to holes.
+void AllocationSearch::plain_rest(Set& set) const {
+  for (unsigned mask = 0; mask < 1U << set.count; ++mask) {
+    set.rest[mask] = rest(std::popcount(mask)) + begin_;
+    set.last[mask] = width_;
+  }
 }
 
-// The best single addition to `set`, if one gains.
-bool AllocationSearch::add_best(Set& set, int count) {
-  bool better = false;
-  const Set base = set;
-  for (int p = 0; p < positions_; ++p) {
-    const bool near = std::any_of(base.begin(), base.begin() + count, [&](const PlacedItem& x) {
-      return std::abs(x.position - p) <= gap_min_;
-    });
-    if (near) continue;
-    for (int e = s_.column[p]; e < s_.column[p + 1]; ++e) {
-      const PlacedItem added{s_.entries[e].item, p};
-      if (!fits(base, count, added)) continue;
-      if (consider(with(base, count, added), count + 1)) {
-        set = best_;
-        better = true;
-      }
-      if (items_[added.item].rank < 0) break;  // the column's best that fits
+// The same of a set that may hold items of the list, and the last step before which none is
+// missing.
+void AllocationSearch::moved_rest(Set& set) {
+  const auto n = static_cast<int>(terms_.organic.size());
+  const size_t stride = static_cast<size_t>(positions_) + 1;
+  for (unsigned mask = 0; mask < 1U << set.count; ++mask) {
+    std::array<int, kInsertionsMax> ranks{};  // ascending
+    int moved = 0;
+    for (int i = 0; i < set.count; ++i) {
+      const int rank = items_[set.item[i]].rank;
+      if ((mask >> i & 1U) == 0 || rank < 0 || rank >= positions_) continue;
+      int at = moved++;
+      for (; at > 0 && ranks[at - 1] > rank; --at) ranks[at] = ranks[at - 1];
+      ranks[at] = rank;
     }
-  }
-  return better;
-}
-
-// A good first page, so that the search cuts early.
-void AllocationSearch::greedy() {
-  Set set = fixed_;
-  for (int count = fixed_count_; count < terms_.insertions_max; ++count) {
-    if (!add_best(set, count)) return;
-  }
-}
-
-// bound(first, c, p): the most that picks c, c+1, ... can still add from position p on, when they
-// must each be compatible with item `first` (-1: with nothing) but may repeat each other.
-void AllocationSearch::fill_bound(int first, int from) {
-  for (int c = picks_ - 1; c >= from; --c) {
-    bound(first, c, positions_) = 0;
-    for (int p = positions_ - 1; p >= 0; --p) {
-      double here = 0;
-      for (int e = s_.column[p]; e < s_.column[p + 1]; ++e) {
-        if (first >= 0 && !compatible(first, s_.entries[e].item)) continue;
-        here = s_.entries[e].worth - weight_ * loss(c, p);
-        break;
-      }
-      if (c + 1 < picks_) here += bound(first, c + 1, std::min(positions_, p + 1 + gap_min_));
-      bound(first, c, p) = std::max(bound(first, c, p + 1), here);
+    const int in = std::popcount(mask);
+    set.last[mask] = n + in - moved - begin_;
+    if (moved == 0) {
+      set.rest[mask] = rest(in) + begin_;
+      continue;
     }
-  }
-}
-
-// `set` holds `count` items, the last `chosen` picks among them; the next pick stands at `from` or
-// behind. `sum`: what the picks add at most, `first` the first of them (-1: none yet).
-void AllocationSearch::descend(const Set& set, int count, int chosen, int first, double sum,
-                               int from) {
-  const bool last = chosen + 1 >= picks_;
-  for (int p = from; p < positions_; ++p) {
-    if (fixed_total_ + sum + bound(first, chosen, p) <= best_total_) return;
-    const double lost = weight_ * loss(chosen, p);
-    const int next = std::min(positions_, p + 1 + gap_min_);
-    for (int e = s_.column[p]; e < s_.column[p + 1]; ++e) {
-      const auto& [worth, item] = s_.entries[e];
-      const double so_far = sum + worth - lost;
-      const double rest = last ? 0 : bound(first, chosen + 1, next);
-      if (fixed_total_ + so_far + rest <= best_total_) break;
-      if (++nodes_ > terms_.nodes_max) {
-        result_.exact = false;
-        return;
+    // From the place of the k-th moved rank on the list is slid down by one less. Behind the last
+    // such place it is rest() itself; before, the same sums and a constant.
+    double* row = &s_.moved_rest[mask * stride];
+    double behind = 0;
+    int end = width_ + 1;
+    for (int k = moved; k >= 0; --k) {
+      const double* sums = rest(in - k);
+      const int from = k > 0 ? std::min(positions_, ranks[k - 1] + in - (k - 1)) : 0;
+      for (int step = std::max(0, from - begin_); step < end; ++step) {
+        row[step] = sums[begin_ + step] + behind;
       }
-      if (!fits(set, count, {item, p})) continue;
-      const Set page = with(set, count, {item, p});
-      consider(page, count + 1);
-      if (last) continue;
-      if (first < 0 && !s_.bound_known[item]) {
-        fill_bound(item, 1);
-        s_.bound_known[item] = 1;
-      }
-      descend(page, count + 1, chosen + 1, first < 0 ? item : first, so_far, next);
-      if (!result_.exact) return;
+      if (k == 0) break;
+      behind += sums[from] - rest(in - k + 1)[from];
+      end = std::clamp(from - begin_, 0, end);
     }
+    set.rest[mask] = row;
   }
 }
 
-void AllocationSearch::run_priority(std::span<const int> group) {
-  build_columns(group);
-  picks_ = terms_.insertions_max - fixed_count_;
-  if (picks_ == 0 || s_.entries.empty()) return;
-  gap_min_ = items_[group[0]].min_gap;
-  for (const int item : group) gap_min_ = std::min(gap_min_, items_[item].min_gap);
-  s_.bound.resize((items_.size() + 1) * kInsertionsMax * static_cast<size_t>(positions_ + 2));
-  s_.bound_known.assign(items_.size(), 0);
-  greedy();
-  fill_bound(-1, 0);
-  descend(fixed_, fixed_count_, 0, -1, 0, 0);
+// The most that the set gains, by the places that its rows allow; fills s_.walk.
+double AllocationSearch::walk(const Set& set) {
+  const Inputs in{set.worth.data(), set.rest.data(), set.last.data(), set.gap, width_};
+  const auto f = reinterpret_cast<Steps>(s_.walk.data());
+  ++nodes_;
+  if (set.count == 1) {
+    fill_steps<1>(in, set.must, f);
+  } else if (set.count == 2) {
+    fill_steps<2>(in, set.must, f);
+  } else {
+    fill_steps<3>(in, set.must, f);
+  }
+  return f[0][0];
+}
+
+// --- sets ---
+
+AllocationSearch::Set AllocationSearch::with(const Set& set, int item, const double* worth) const {
+  Set next = set;
+  next.item[next.count] = item;
+  next.worth[next.count++] = worth;
+  next.gap = std::max(set.gap, items_[item].min_gap);
+  return next;
+}
+
+// No page with `set` and any of the rows from `from` on gains more.
+double AllocationSearch::bound(Set set, size_t from) {
+  while (set.count < terms_.insertions_max) {
+    set.worth[set.count++] = following_ + from * width_;
+  }
+  set.gap = std::max(set.gap, gap_min_);
+  plain_rest(set);
+  return walk(set);
+}
+
+// Keeps the best page of the set if it is the best so far.
+void AllocationSearch::weigh(Set& set) {
+  moved_rest(set);
+  const double total = walk(set);
+  if (total <= best_total_) return;
+  best_total_ = total;
+  best_count_ = 0;
+  const Inputs in{set.worth.data(), set.rest.data(), set.last.data(), set.gap, width_};
+  const auto f = reinterpret_cast<Steps>(s_.walk.data());
+  unsigned mask = 0;
+  for (int k = 0; k < width_ && mask + 1 < 1U << set.count; ++k) {
+    if (f[k][mask] == f[k + 1][mask]) continue;
+    int pick = -1;
+    double most = kNowhere;
+    for (int i = 0; i < set.count; ++i) {
+      if ((mask >> i & 1U) != 0) continue;
+      const double gain = put(in, f, k, mask, i);
+      if (gain > most) pick = i;
+      most = std::max(most, gain);
+    }
+    best_[best_count_++] = {set.item[pick], begin_ + k};
+    mask |= 1U << pick;
+    k += set.gap;
+  }
+}
+
+// Tries the set with each of the rows from `from` on, and with more of those behind.
+void AllocationSearch::extend(const Set& set, size_t from) {
+  for (size_t t = from; t < s_.rows.size(); ++t) {
+    if (nodes_ > 0 && bound(set, t) <= best_total_) return;
+    const Row& row = s_.rows[t];
+    if (!together(set, row.item)) continue;
+    if (nodes_ >= terms_.nodes_max) {
+      result_.exact = false;
+      return;
+    }
+    Set next = with(set, row.item, row.worth);
+    weigh(next);
+    if (next.count < terms_.insertions_max) extend(next, t + 1);
+    if (!result_.exact) return;
+  }
+}
+
+void AllocationSearch::run_priority(std::span<const uint64_t> group) {
+  find_window(group);
+  make_rows(group);
+  if (fixed_count_ == terms_.insertions_max || s_.rows.empty()) return;
+  const size_t steps = static_cast<size_t>(positions_) + 1;
+  s_.walk.resize(steps << kInsertionsMax);
+  s_.moved_rest.resize(steps << kInsertionsMax);
+  Set set;
+  for (int k = 0; k < fixed_count_; ++k) {
+    set = with(set, fixed_[k].item, following_ + (s_.rows.size() + 1 + k) * width_);
+  }
+  set.must = (1U << set.count) - 1;
+  extend(set, 0);
   fixed_ = best_;
   fixed_count_ = best_count_;
   fixed_total_ = best_total_;

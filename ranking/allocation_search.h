@@ -9,76 +9,96 @@ namespace shanhuo {
 
 class AllocationSearch {
  public:
-  using Set = std::array<PlacedItem, kInsertionsMax>;
-
   AllocationSearch(const PageTerms& terms, std::span<const AllocationItem> items,
                    AllocationScratch& scratch);
 
-  void prepare_losses();
+  void prepare_rest();
   AllocationResult run();
-
-  double worth(const AllocationItem& item, int p) const {
-    return weight_ * value_of(item) * terms_.discount[p] + item.bonus * terms_.examine[p];
-  }
-  // Gain of one insertion alone.
-  double single_gain(const AllocationItem& item, int p) const {
-    return worth(item, p) - weight_ * loss(0, p) - own_place(item);
-  }
-  int last_position(const AllocationItem& item) const;
-
- private:
-  using Live = AllocationScratch::Live;
 
   double value_of(const AllocationItem& item) const {
     return item.rank >= 0 ? terms_.organic[item.rank] : item.value;
   }
-  double loss(int j, int p) const { return s_.loss[j * (positions_ + 1) + p]; }
-  double& bound(int first, int c, int p) {
-    return s_.bound[((first + 1) * kInsertionsMax + c) * (positions_ + 2) + p];
-  }
+  // What the viewer loses, times (1 + nu), when everything from p on slides down once.
+  double lost(int p) const { return rest(0)[p] - rest(1)[p + 1]; }
   // What moving an item up costs beside the slide: its own place in the list disappears.
   double own_place(const AllocationItem& item) const;
+  int last_position(const AllocationItem& item) const;
 
-  // Classes (allocation.cc).
-  void keep_undominated();
-  bool same_class(const AllocationItem& a, const AllocationItem& b) const;
-  uint64_t class_hash(const AllocationItem& item) const;
-  int class_max(const AllocationItem& item) const;
-  bool dominated(int item, int head, int most) const;
-  void add_to_class(int item, int most, int& head);
+ private:
+  using Keys = AllocationScratch::Keys;
+  using Kept = AllocationScratch::Kept;
+  using Plain = AllocationScratch::Plain;
+  using Row = AllocationScratch::Row;
+  using Shape = AllocationScratch::Shape;
+  struct Direction {
+    double d = 0, e = 0;
+  };
+  // Items put in and what the walk over the positions needs of them; mask: who is in before.
+  struct Set {
+    int count = 0;
+    std::array<int, kInsertionsMax> item{};
+    std::array<const double*, kInsertionsMax> worth{};
+    std::array<const double*, 1 << kInsertionsMax> rest{};  // per mask
+    std::array<int, 1 << kInsertionsMax> last{};            // per mask: the last step without hole
+    int gap = 0;
+    unsigned must = 0;  // mask of those that may not be left out
+  };
+
+  // (1 + nu) times the value of positions p.. of the organic list slid down by j.
+  const double* rest(int j) const { return &s_.rest[static_cast<size_t>(j) * (positions_ + 1)]; }
+
+  // Who may stand on a best page (allocation.cc).
+  void count_blockers();
+  void find_directions();
+  void find_reach();
+  void collect();
+  int together_max(const AllocationItem& item) const;
+  bool ever(const AllocationItem& item) const;
+  void sort_plain();
+  void keep_best();
+  Shape* shape_of(const AllocationItem& item);
+  Keys keys_of(const AllocationItem& item) const;
+  Keys keys_beside(const Kept& kept, const AllocationItem& item) const;
+  void keep(const Plain& plain, Shape& shape);
+  void add_kept(int item, double high, bool competes, Shape* shape);
 
   // One priority (allocation_search.cc).
-  void run_priority(std::span<const int> group);
-  void build_columns(std::span<const int> group);
-  void sort_column(int p);
-  void note_pair(int item, int p, double gain);
-  void fill_bound(int first, int from);
-  bool fits(const Set& set, int count, PlacedItem added) const;
-  bool limits_hold(const Set& set, int count, const AllocationItem& added) const;
-  bool compatible(int first, int item) const;
-  double total(const Set& set, int count) const;
-  bool full(const Set& set, int count) const;
-  bool consider(const Set& set, int count);
-  void greedy();
-  bool add_best(Set& set, int count);
-  void descend(const Set& set, int count, int chosen, int first, double sum, int from);
+  void run_priority(std::span<const uint64_t> group);
+  void find_window(std::span<const uint64_t> group);
+  void make_rows(std::span<const uint64_t> group);
+  double fill_row(const AllocationItem& item, double* row) const;
+  void note_pairs(int item, const double* row, double own);
+  void fix_rows(double* worth);
+  bool together(const Set& set, int added) const;
+  bool limits_hold(const Set& set, const AllocationItem& added) const;
+  void extend(const Set& set, size_t from);
+  Set with(const Set& set, int item, const double* worth) const;
+  double bound(Set set, size_t from);
+  double walk(const Set& set);
+  void weigh(Set& set);
+  void plain_rest(Set& set) const;
+  void moved_rest(Set& set);
 
   const PageTerms& terms_;
   const std::span<const AllocationItem> items_;
   AllocationScratch& s_;
   const int positions_;
   const double weight_;  // 1 + nu
-  bool county_matters_ = false, creator_matters_ = false;
+  Direction low_, high_;
+  int blockers_ = 0;  // see allocation.cc
+  bool county_matters_ = false, creator_matters_ = false, category_matters_ = false;
 
   AllocationResult result_;
-  Set fixed_{};  // chosen by higher priorities, ascending by position
+  std::array<PlacedItem, kInsertionsMax> fixed_{};  // of higher priorities, ascending by position
   int fixed_count_ = 0;
   double fixed_total_ = 0;
-  int picks_ = 0;    // still to choose in this round
-  int gap_min_ = 0;  // smallest min_gap of the round
-  Set best_{};       // fixed_ and more
+  std::array<PlacedItem, kInsertionsMax> best_{};  // fixed_ and more
   int best_count_ = 0;
   double best_total_ = 0;
+  // Of the round:
+  int begin_ = 0, width_ = 0;  // positions that anybody may take
+  int gap_min_ = 0;
+  const double* following_ = nullptr;  // row t: the best of rows t, t + 1, ... at each step
   int nodes_ = 0;
 };
 

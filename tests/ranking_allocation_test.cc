@@ -6,6 +6,7 @@
 #include <random>
 
 #include "ranking/allocation.h"
+#include "tests/counted_new.h"
 
 namespace shanhuo {
 namespace {
@@ -74,6 +75,18 @@ class Twin {
     }
     return fixed;
   }
+  // What single insertions gain, of those that gain and may stand on a page; best first.
+  std::vector<double> pair_gains() const {
+    std::vector<double> gains;
+    const size_t end = std::min(c_.discount.size(), c_.organic.size() + 1);
+    for (int i = 0; i < static_cast<int>(c_.items.size()); ++i) {
+      for (int p = 0; p < static_cast<int>(end); ++p) {
+        if (allowed({{i, p}}) && legal_alone(i, p)) gains.push_back(*gain({{i, p}}));
+      }
+    }
+    std::sort(gains.rbegin(), gains.rend());
+    return gains;
+  }
   // How much better the best page is than the next one: below 1e-9 ties decide.
   double closest() const { return closest_; }
 
@@ -129,15 +142,18 @@ class Twin {
       if (named > c_.program_max[program]) return false;
     }
     for (const PlacedItem& a : placed) {
-      int same = 0, county = 0, creator = 0;
+      int same = 0, county = 0, creator = 0, category = 0;
       for (const PlacedItem& b : placed) {
         same += a.item == b.item;
         county +=
             c_.items[a.item].county != 0 && c_.items[a.item].county == c_.items[b.item].county;
         creator += c_.items[a.item].creator == c_.items[b.item].creator;
+        category += c_.items[a.item].category != 0 &&
+                    c_.items[a.item].category == c_.items[b.item].category;
       }
       const AllocationItem& item = c_.items[a.item];
       if (same > 1 || county > item.county_max || creator > item.creator_max) return false;
+      if (category > item.category_max) return false;
       if (static_cast<int>(placed.size()) > item.page_max) return false;
     }
     return true;
@@ -186,14 +202,10 @@ class Twin {
   double best_gain_ = 0, second_ = -1e300, closest_ = 1e300;
 };
 
-Case random_case(std::mt19937_64& random) {
-  const auto pick = [&](int low, int high) {
-    return std::uniform_int_distribution<int>(low, high)(random);
-  };
+// A page and its list, without candidates.
+Case random_page(std::mt19937_64& random, int positions, int n) {
   std::uniform_real_distribution<double> unit(0, 1);
   Case c;
-  const int positions = pick(1, 7);
-  const int n = pick(0, 9);
   double s = 1 + unit(random);
   for (int r = 0; r < n; ++r) c.organic.push_back(s *= 0.5 + 0.5 * unit(random));
   double d = 1, e = 0.9;
@@ -201,9 +213,21 @@ Case random_case(std::mt19937_64& random) {
     c.discount.push_back(d *= 0.6 + 0.4 * unit(random));
     c.examine.push_back(e *= 0.7 + 0.3 * unit(random));
   }
-  c.nu = pick(0, 1) == 0 ? 0 : 3 * unit(random);
-  c.insertions_max = pick(1, 3);
-  for (int p = 0; p < 4; ++p) c.program_max.push_back(pick(0, 3));
+  if (random() % 3 == 0) c.examine = c.discount;
+  c.nu = random() % 2 == 0 ? 0 : 3 * unit(random);
+  c.insertions_max = 1 + static_cast<int>(random() % 3);
+  for (int p = 0; p < 4; ++p) c.program_max.push_back(static_cast<int>(random() % 4));
+  return c;
+}
+
+// Anything goes: few candidates, each with slots, gaps, limits of its own.
+Case random_case(std::mt19937_64& random) {
+  const auto pick = [&](int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(random);
+  };
+  std::uniform_real_distribution<double> unit(0, 1);
+  const int positions = pick(1, 7), n = pick(0, 9);
+  Case c = random_page(random, positions, n);
   std::vector<int> ranks(n);
   for (int r = 0; r < n; ++r) ranks[r] = r;
   std::shuffle(ranks.begin(), ranks.end(), random);
@@ -226,64 +250,99 @@ Case random_case(std::mt19937_64& random) {
     item.priority = 100 * pick(1, priorities);
     item.county = pick(0, 2);
     item.creator = static_cast<uint32_t>(pick(1, 3));
-    if (pick(0, 4) == 0) item.county_max = pick(1, 2);
-    if (pick(0, 4) == 0) item.creator_max = pick(1, 2);
-    if (pick(0, 4) == 0) item.page_max = pick(1, 3);
+    item.category = static_cast<uint32_t>(pick(0, 3));
+    if (pick(0, 4) == 0) item.county_max = static_cast<int8_t>(pick(1, 2));
+    if (pick(0, 4) == 0) item.creator_max = static_cast<int8_t>(pick(0, 2));
+    if (pick(0, 4) == 0) item.category_max = static_cast<int8_t>(pick(1, 2));
+    if (pick(0, 4) == 0) item.page_max = static_cast<int8_t>(pick(1, 3));
     c.items.push_back(item);
   }
   return c;
 }
 
+// Many candidates that may do the same, so that most are dropped because others are better.
+Case crowded_case(std::mt19937_64& random) {
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  std::uniform_real_distribution<double> unit(0, 1);
+  Case c = random_page(random, 3 + below(3), 2 + below(6));
+  const bool second = below(3) == 0, limits = below(2) == 0, ranks = below(3) == 0;
+  const int spread = 1 + below(6), shapes = 1 + below(2), k = 8 + below(9);
+  for (int i = 0; i < k; ++i) {
+    AllocationItem item = item_of(unit(random), unit(random) * 1.5 - 0.3,
+                                  static_cast<ProgramIndex>(below(std::min(4, spread))));
+    if (second && below(2) == 0) {
+      item.programs[1] = static_cast<ProgramIndex>((item.programs[0] + 1) % 4);
+      item.program_count = 2;
+    }
+    if (below(12) == 0) item.program_count = 0, item.programs = {};
+    if (below(shapes) == 1) item.last_slot = 2, item.min_gap = 1;
+    item.county = below(spread);
+    item.creator = static_cast<uint32_t>(below(2 * spread));
+    item.category = static_cast<uint32_t>(below(spread));
+    if (limits) item.county_max = static_cast<int8_t>(1 + below(2));
+    if (limits && below(2) == 0) item.creator_max = 1;
+    if (limits && below(2) == 0) item.category_max = 1;
+    if (ranks && i < static_cast<int>(c.organic.size())) item.rank = i;
+    c.items.push_back(item);
+  }
+  return c;
+}
+
+// What the comparisons met.
+struct Met {
+  int compared = 0, inserted = 0, triples = 0, moved = 0, pairs = 0;
+};
+
+void compare(const Case& c, int round, AllocationScratch& scratch, Met& met) {
+  Twin twin(c);
+  const Placed expected = twin.solve();
+  if (twin.closest() < 1e-9) return;
+  const AllocationResult got = allocate(c.terms(), c.items, scratch);
+  ASSERT_TRUE(got.exact);
+  ASSERT_EQ(static_cast<size_t>(got.count), expected.size()) << "round " << round;
+  for (int i = 0; i < got.count; ++i) {
+    ASSERT_EQ(got.placed[i].item, expected[i].item) << "round " << round;
+    ASSERT_EQ(got.placed[i].position, expected[i].position) << "round " << round;
+    met.moved += c.items[got.placed[i].item].rank >= 0;
+  }
+  ASSERT_NEAR(got.gain_fen, *twin.gain(expected), 1e-9);
+  const std::vector<double> pairs = twin.pair_gains();
+  ASSERT_EQ(static_cast<size_t>(got.pair_count), std::min<size_t>(kPairsMax, pairs.size()))
+      << "round " << round;
+  for (int i = 0; i < got.pair_count; ++i) {
+    ASSERT_NEAR(got.pairs[i].gain_fen, pairs[i], 1e-9) << "round " << round;
+    ASSERT_NEAR(*twin.gain({got.pairs[i].placed}), pairs[i], 1e-9) << "round " << round;
+  }
+  ++met.compared;
+  met.inserted += got.count;
+  met.triples += got.count == 3;
+  met.pairs += got.pair_count;
+}
+
 TEST(Allocation, IsThePageThatTryingEveryPageFinds) {
   std::mt19937_64 random(20260920);
   AllocationScratch scratch;
-  int compared = 0, inserted = 0, triples = 0, moved = 0;
-  for (int round = 0; round < 40'000; ++round) {
-    const Case c = random_case(random);
-    Twin twin(c);
-    const Placed expected = twin.solve();
-    if (twin.closest() < 1e-9) continue;
-    const AllocationResult got = allocate(c.terms(), c.items, scratch);
-    ASSERT_TRUE(got.exact);
-    ASSERT_EQ(static_cast<size_t>(got.count), expected.size()) << "round " << round;
-    for (int i = 0; i < got.count; ++i) {
-      ASSERT_EQ(got.placed[i].item, expected[i].item) << "round " << round;
-      ASSERT_EQ(got.placed[i].position, expected[i].position) << "round " << round;
-      moved += c.items[got.placed[i].item].rank >= 0;
-    }
-    ASSERT_NEAR(got.gain_fen, *twin.gain(expected), 1e-9);
-    ++compared;
-    inserted += got.count;
-    triples += got.count == 3;
+  Met met;
+  for (int round = 0; round < 40'000 && !HasFatalFailure(); ++round) {
+    compare(random_case(random), round, scratch, met);
   }
-  EXPECT_GT(compared, 30'000);
-  EXPECT_GT(inserted, 20'000);
-  EXPECT_GT(triples, 300);
-  EXPECT_GT(moved, 300);
+  EXPECT_GT(met.compared, 30'000);
+  EXPECT_GT(met.inserted, 20'000);
+  EXPECT_GT(met.triples, 300);
+  EXPECT_GT(met.moved, 300);
+  EXPECT_GT(met.pairs, 50'000);
 }
 
-TEST(Allocation, SeveralOfAClassMeetManyOthersAndStillTheBestPageIsFound) {
-  // Few positions, many candidates of few classes: exercises the dropping of dominated ones.
+TEST(Allocation, DroppingThoseThatOthersReplaceLosesNothing) {
   std::mt19937_64 random(7);
-  std::uniform_real_distribution<double> unit(0, 1);
   AllocationScratch scratch;
-  for (int round = 0; round < 60; ++round) {
-    Case c = plain_case(5, 4);
-    for (int p = 0; p < 4; ++p) c.examine[p] = unit(random);
-    for (int i = 0; i < 24; ++i) {
-      c.items.push_back(
-          item_of(unit(random), unit(random), static_cast<ProgramIndex>(random() % 4)));
-    }
-    Twin twin(c);
-    const Placed expected = twin.solve();
-    if (twin.closest() < 1e-9) continue;
-    const AllocationResult got = allocate(c.terms(), c.items, scratch);
-    ASSERT_EQ(static_cast<size_t>(got.count), expected.size());
-    for (int i = 0; i < got.count; ++i) {
-      ASSERT_EQ(got.placed[i].item, expected[i].item);
-      ASSERT_EQ(got.placed[i].position, expected[i].position);
-    }
+  Met met;
+  for (int round = 0; round < 1'500 && !HasFatalFailure(); ++round) {
+    compare(crowded_case(random), round, scratch, met);
   }
+  EXPECT_GT(met.compared, 1'000);
+  EXPECT_GT(met.triples, 50);
+  EXPECT_GT(met.moved, 50);
 }
 
 TEST(Allocation, InsertsNothingWhenNothingIsWorthIt) {
@@ -297,13 +356,31 @@ TEST(Allocation, InsertsNothingWhenNothingIsWorthIt) {
 TEST(Allocation, SaysWhichOfThreeReasonsKeptAnItemOut) {
   AllocationScratch scratch;
   Case c = plain_case(10, 5);
+  allocate(c.terms(), c.items, scratch);
   AllocationItem late = item_of(0.1, 5, 0);
   late.first_slot = 8;
   EXPECT_EQ(why_not_placed(c.terms(), late, scratch), Cause::kNoSlot);
   const AllocationItem paid = item_of(0.01, 2, 0);
   EXPECT_EQ(why_not_placed(c.terms(), paid, scratch), Cause::kConflict);
   c.nu = 1e6;
+  allocate(c.terms(), c.items, scratch);
   EXPECT_EQ(why_not_placed(c.terms(), paid, scratch), Cause::kUserBudget);
+}
+
+TEST(Allocation, AllocatesNoMemoryForAPageNoLargerThanOneBefore) {
+  std::mt19937_64 random(11);
+  AllocationScratch scratch;
+  std::vector<Case> cases;
+  for (int round = 0; round < 200; ++round) cases.push_back(crowded_case(random));
+  for (const Case& c : cases) allocate(c.terms(), c.items, scratch);
+  const int64_t before = testing::allocations.load();
+  int inserted = 0;
+  for (const Case& c : cases) {
+    inserted += allocate(c.terms(), c.items, scratch).count;
+    for (const AllocationItem& item : c.items) why_not_placed(c.terms(), item, scratch);
+  }
+  EXPECT_EQ(testing::allocations.load() - before, 0);
+  EXPECT_GT(inserted, 100);
 }
 
 TEST(Allocation, HigherPriorityTakesTheOnlySlotEvenForLess) {
@@ -340,7 +417,7 @@ TEST(Allocation, StopsAtItsBoundWithAPageThatIsStillAllowed) {
     c.items.push_back(item_of(unit(random), unit(random), static_cast<ProgramIndex>(i)));
   }
   PageTerms terms = c.terms();
-  terms.nodes_max = 5;
+  terms.nodes_max = 1;
   AllocationScratch scratch;
   const AllocationResult got = allocate(terms, c.items, scratch);
   EXPECT_FALSE(got.exact);
