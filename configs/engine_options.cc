@@ -103,6 +103,13 @@ void read_option(MapReader& map, const Option& option) {
       option.target);
 }
 
+// A text with a grammar of its own.
+void check_festivals(const EngineOptions& options, const std::string& file, ConfigErrors& errors) {
+  if (const auto festivals = read_festivals(options.prices.festivals); !festivals.ok()) {
+    errors.push_back({file, 0, 0, "prices.festivals", festivals.error().message});
+  }
+}
+
 // Bounds that tie two keys together.
 void check_whole(const EngineOptions& options, const std::string& file, ConfigErrors& errors) {
   const RankingOptions& ranking = options.ranking;
@@ -132,6 +139,7 @@ void read_tree(const YamlNode& root, const std::string& file, EngineOptions& opt
   }
   top.finish();
   check_whole(options, file, errors);
+  check_festivals(options, file, errors);
 }
 
 }  // namespace
@@ -185,6 +193,7 @@ void set_engine_option(std::string_view assignment, EngineOptions& options, Conf
     map.members.back().value.line = 0;
     MapReader reader(map, std::string(option.section), source, errors);
     read_option(reader, option);
+    check_festivals(options, source, errors);
     return;
   }
   errors.push_back({source, 0, 0, std::string(name), "unknown key; see engine.yaml"});

@@ -114,6 +114,10 @@ void add_kafka(EngineOptions& o, std::vector<Option>& table) {
   add("group", &kafka.group, 1, 249, "", "consumer group under which tools show the lag");
   add("topic_prefix", &kafka.topic_prefix, 0, 200, "",
       "before items, interactions, decisions, dead-letters");
+  add("members", &kafka.members, 0, 0, "",
+      "several engines on one data folder: one leads, the others stand by");
+  add("session_timeout_ms", &kafka.session_timeout_ms, 1'000, 3'600'000, "ms",
+      "a member silent for so long is replaced; brokers allow 6 s and more");
   add("security_protocol", &kafka.security_protocol, 0, 32, "",
       "plaintext, ssl, sasl_plaintext or sasl_ssl; empty: plaintext");
   add("sasl_mechanism", &kafka.sasl_mechanism, 0, 32, "", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
@@ -292,7 +296,18 @@ void add_prices(EngineOptions& o, std::vector<Option>& table) {
   add("loss_window_ms", &p.loss_window, 1'000, kDayMs, "ms",
       "over which viewers' loss is held within user_loss_budget");
   add("hourly_traffic", std::span<double>(p.hourly_traffic), 0, 1e9, "",
-      "share of a day's traffic by hour, UTC+8, any scale");
+      "share of a day's traffic by hour, UTC+8, any scale, until it is learned");
+  add("festivals", &p.festivals, 0, 4096, "",
+      "days with so many times their usual traffic, UTC+8: MM-DD=factor or YYYY-MM-DD=factor, with "
+      "spaces between");
+  add("fairness_alpha", &p.welfare.alpha, 0, 10, "",
+      "between counties: 0 treats all alike, 1 is proportional, more cares for the worst");
+  add("fairness_lambda_fen", &p.welfare.lambda_fen, 0, 1e5, "fen",
+      "worth of an exposure to a county that has one in 1,000 requests; 0: none");
+  add("fairness_exposure_min", &p.welfare.exposure_min, 1e-3, 1e6, "per 1,000 requests",
+      "a county with less is worth no more");
+  add("fairness_half_life_ms", &p.welfare.half_life, 60'000, 30 * kDayMs, "ms",
+      "memory of what counties were given");
   add("first_price_share", &p.first_price_share, 0, 1, "",
       "where a price starts, as a share of missed_value_fen");
   add("price_step", &o.price_law.step_share, 0, 1, "",

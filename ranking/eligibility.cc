@@ -67,7 +67,6 @@ Cause Eligibility::judge(ProgramIndex index) const {
   if (world_->catalogue().program_blocked(program.id)) return Cause::kBlocked;
   if (!program.runs_at(request_->now)) return Cause::kNotRunning;
   if (!program.surfaces[static_cast<size_t>(request_->surface)]) return Cause::kSurface;
-  if (prices_ != nullptr && prices_->programs[index].exhausted) return Cause::kCapReached;
   if (!program.audience.matches(ViewerAttributes(*request_, *viewer_))) return Cause::kAudience;
   if (program.area) {
     const double radius = area_radius_km(*program.area, program.start, request_->now);
@@ -75,7 +74,8 @@ Cause Eligibility::judge(ProgramIndex index) const {
       return Cause::kArea;
     }
   }
-  return Cause::kNone;
+  const bool exhausted = prices_ != nullptr && prices_->programs[index].exhausted;
+  return exhausted ? Cause::kCapReached : Cause::kNone;
 }
 
 Cause Eligibility::program(ProgramIndex index) {
@@ -181,6 +181,12 @@ EligibleItem Eligibility::start(ItemIndex index) {
 
 void Eligibility::add(ProgramIndex index, EligibleItem& result) {
   Cause cause = program(index);
+  if (cause == Cause::kCapReached) {
+    result.capped = true;
+    result.program_count = 0;
+    result.first = cause;
+  }
+  if (result.capped) return;
   const bool asks = cause == Cause::kNone;
   if (asks && result.program_count == kProgramsPerItemMax) return;
   if (asks) cause = current_cause_ == Cause::kNone ? frequency(index, result) : current_cause_;

@@ -1,9 +1,10 @@
 // Whether a program asks for this page, and whether an item may be inserted into it now. Each check
 // returns the first reason against it, in the order of the checks below, or kNone.
 //
-// Programs: blocked, running, surface, cap reached, audience, area.
+// Programs: blocked, running, surface, audience, area, cap reached.
 // Items: there, blocked, available and in stock, in season; then for each of its programs the
-// frequency caps of that program.
+// frequency caps of that program. An item that belongs to several programs asking for the page may
+// be inserted for those that it may; but where a goal's cap is reached in any of them, for none.
 //
 // Programs are judged once per request, on first use. One thread, borrowed arguments.
 #pragma once
@@ -31,6 +32,7 @@ struct EligibleItem {
   int program_count = 0;  // programs that may name it, best first; 0: it must not be inserted
   std::array<ProgramIndex, kProgramsPerItemMax> programs{};
   Cause first = Cause::kNone;  // the first reason when there is none
+  bool capped = false;         // a goal's cap is reached in one of its programs
   // What is left of the frequency caps of those programs: inserted items of its county, of its
   // creator and in all that this page may have, this one included. kUnlimited: no cap.
   int county_left = 0, creator_left = 0, page_left = 0;

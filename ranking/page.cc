@@ -10,9 +10,11 @@ namespace {
 constexpr int kUrgent = 1'000'000;  // above every priority
 constexpr int kUnpriced = -1;       // below: no program pays for the item now
 
-// What the item's programs pay per viewable exposure, and the priority with which it chooses.
+// What the item's programs pay per viewable exposure, with what it is worth to its county; and the
+// priority with which it chooses.
 void price_item(const BoostCandidate& candidate, const RankContext& context, AllocationItem& item) {
   item.priority = kUnpriced;
+  double fairness = 0;
   if (!prices_match(context.prices, context.world)) return;
   for (int k = 0; k < candidate.eligible.program_count; ++k) {
     const ProgramIndex p = candidate.eligible.programs[k];
@@ -20,10 +22,12 @@ void price_item(const BoostCandidate& candidate, const RankContext& context, All
     const double pays = price.fen_per_unit + price.fen_per_click * candidate.p_click +
                         price.fen_per_order * candidate.p_order;
     item.bonus += pays;
+    fairness = std::max(fairness, price.fairness);
     const Program& program = context.world.program(p);
     const int priority = program.urgent ? kUrgent + program.priority : program.priority;
     if (pays > 0) item.priority = std::max(item.priority, priority);
   }
+  if (fairness > 0) item.bonus += fairness * context.prices.county_fen(item.county);
 }
 
 // Slots that every named program allows, the largest gap that one asks for.

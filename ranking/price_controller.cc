@@ -1,58 +1,62 @@
 // One step, in order: expired reservations fall out, the law moves each goal's price by what was
 // inserted since the last step against what was due, nu follows the viewers' loss, the table goes
-// out. Tested by: tests/ranking_price_controller_test.cc, which closes the loop with viewers who
-// see 60 % of what is inserted, minutes later.
+// out. Steps are due in engine time: whoever comes first, a request or the upkeep, takes them, so
+// that a recorded day runs through as many steps at any speed. Tested by:
+// tests/ranking_price_controller_test.cc, which closes the loop with viewers who see 60 % of what
+// is inserted, minutes later; tests/ranking_pacing_test.cc; tests/ranking_allocation_day_test.cc.
 #include "ranking/price_controller.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <map>
-#include <unordered_map>
 
 #include "base/check.h"
-#include "ranking/goal_account.h"
-#include "ranking/loss_window.h"
+#include "features/packing.h"
 
 namespace shanhuo {
 namespace {
 
 constexpr std::string_view kPrefix = "pr";
-constexpr std::string_view kViewerKey = "prv";  // nu; a goal's key starts with "prg"
+constexpr std::string_view kViewerKey = "prv", kTrafficKey = "prt", kWelfareKey = "prw";
+constexpr double kLossAim = 0.85;       // of eps: what nu steers for, below what the account pays
+constexpr double kPagesPerMove = 100;   // nu moves by viewer_price_step while so many pages cost 2x
+constexpr double kReopened = 0.5;       // how full the account is again before losses go on
+constexpr double kBraked = 0.5;         // below so full, nu rises towards its bound
+constexpr Millis kWelfareStep{10'000};  // between two tables of county prices
 
-std::string goal_key(const ProgramId& program, size_t goal) {
-  return std::string(kPrefix) + "g" + program.str() + '\0' + std::to_string(goal);
-}
-
-std::string encode_price(double price) {
-  return {reinterpret_cast<const char*>(&price), sizeof(price)};
+std::shared_ptr<const FestivalCalendar> calendar_of(const std::string& festivals) {
+  Result<FestivalCalendar> calendar = read_festivals(festivals);
+  CHECK(calendar.ok());
+  if (calendar.value().empty()) return nullptr;
+  return std::make_shared<const FestivalCalendar>(std::move(calendar).value());
 }
 
 }  // namespace
 
 struct PriceController::State {
   State(const PriceControllerOptions& o, std::unique_ptr<PriceLaw> l)
-      : options(o), law(std::move(l)), traffic(o.hourly_traffic), window(o.loss_window) {}
-
-  struct ProgramBooks {
-    std::shared_ptr<const Program> program;
-    std::vector<GoalAccount> goals;
-    uint64_t inserted = 0;
-    std::array<uint64_t, kShortfallCauses> causes{};
-  };
+      : options(o),
+        law(std::move(l)),
+        traffic(o.hourly_traffic, calendar_of(o.festivals)),
+        books({o.reservation, o.finish_early, o.finish_early_share}, o.first_price_share),
+        welfare(o.welfare),
+        window(o.loss_window),
+        account(o.user_loss_budget) {}
 
   const PriceControllerOptions options;
   const std::unique_ptr<PriceLaw> law;
-  const TrafficCurve traffic;
 
   std::shared_ptr<const ProgramSet> set;
-  std::vector<ProgramBooks> books;                   // as set->programs
-  std::unordered_map<uint32_t, size_t> by_hash;      // program_hash -> index
-  std::map<std::string, double> restored;            // goal_key -> price, until its program comes
-  std::array<double, kSurfaces> surface_inserted{};  // since the start, for goals of shares
+  TrafficLearner traffic;
+  PacingBooks books;
+  CountyWelfare welfare;
+  std::shared_ptr<const CountyPrices> counties;
+  Millis counties_made{INT64_MIN};
   Millis now{INT64_MIN};
   Millis stepped{INT64_MIN};
+  bool replaying = true;  // before the first step: decisions of before a restart are being read
   LossWindow window;
+  LossAccount account;
+  bool lossless = false;  // the account was empty and is not half full again
   PageLoss since_step;
   double nu = 0;
   uint64_t version = 0;
@@ -68,110 +72,39 @@ struct PriceController::State {
     now = t;
     if (!minute) return now;
     window.advance(now);
-    for (ProgramBooks& book : books) {
-      for (GoalAccount& goal : book.goals) goal.advance(now);
-    }
+    traffic.advance(now);
+    books.advance(traffic, now, replaying);
     return now;
   }
 
-  static double expected(GoalUnit unit, const Reservation& r) {
-    switch (unit) {
-      case GoalUnit::kViewable:
-        return r.p_viewable;
-      case GoalUnit::kClick:
-        return r.p_viewable * r.p_click;
-      case GoalUnit::kOrder:
-        return r.p_viewable * r.p_order;
-    }
-    return 0;
-  }
-  static bool is_share(const Goal& goal) { return goal.share_of != Surface::kNone; }
-
-  // Insertions that the program's caps leave now.
-  int64_t insertions_left(const ProgramBooks& book) const {
-    int64_t left = 1'000'000;
-    for (const GoalAccount& goal : book.goals) {
-      if (!is_share(goal.goal())) {
-        left = std::min(left, goal.insertions_left());
-      } else if (goal.goal().at_most > 0) {
-        const double all = surface_inserted[static_cast<size_t>(goal.goal().share_of)];
-        const double room = goal.goal().at_most * (all + 1) + 1 - goal.state.delivered;
-        left = std::min(left, std::max<int64_t>(0, static_cast<int64_t>(std::floor(room))));
-      }
-    }
-    return left;
-  }
-
-  void count(const Reservation& r, Millis at, bool fresh) {
-    if (fresh) surface_inserted[static_cast<size_t>(r.surface)] += 1;
-    for (const uint32_t hash : r.programs) {
-      const auto found = by_hash.find(hash);
-      if (hash == 0 || found == by_hash.end()) continue;
-      ProgramBooks& book = books[found->second];
-      book.inserted += fresh ? 1 : 0;
-      for (GoalAccount& goal : book.goals) {
-        if (is_share(goal.goal())) {
-          if (fresh && goal.goal().share_of == r.surface) goal.state.delivered += 1;
-          continue;
-        }
-        goal.reserve(expected(goal.goal().unit, r), at, fresh);
-      }
+  void step() {
+    replaying = false;
+    stepped = now;
+    books.step(*law, traffic, now);
+    step_viewer_price();
+    if (counties_made.count() == INT64_MIN || now - counties_made >= kWelfareStep) {
+      counties = welfare.table();
+      counties_made = now;
     }
   }
 
-  bool allowed(std::span<const Reservation> insertions) const {
-    std::unordered_map<size_t, int64_t> named;
-    for (const Reservation& r : insertions) {
-      for (const uint32_t hash : r.programs) {
-        const auto found = by_hash.find(hash);
-        if (hash != 0 && found != by_hash.end()) ++named[found->second];
-      }
-    }
-    return std::all_of(named.begin(), named.end(), [this](const auto& entry) {
-      return entry.second <= insertions_left(books[entry.first]);
-    });
-  }
-
-  // A goal that is a share of a surface's insertions: the price follows the deficit in units.
-  void step_share_goal(GoalAccount& goal) const {
-    const double all = surface_inserted[static_cast<size_t>(goal.goal().share_of)];
-    const double due = goal.goal().at_least * all;
-    GoalState& state = goal.state;
-    const double move = 0.05 * (due - state.delivered) / std::max(10.0, due);
-    state.price =
-        std::clamp(state.price + move * state.missed_value_fen, 0.0, state.missed_value_fen);
-  }
-
-  void step_goals() {
-    for (ProgramBooks& book : books) {
-      if (!book.program->runs_at(now)) continue;
-      for (GoalAccount& goal : book.goals) {
-        if (is_share(goal.goal())) {
-          step_share_goal(goal);
-          continue;
-        }
-        goal.advance(now);
-        goal.state.curve_now = goal.curve(traffic, now);
-        law->step(goal.state, goal.curve_before);
-        goal.curve_before = goal.state.curve_now;
-        goal.state.inserted_expected = 0;
-      }
-    }
-  }
-
+  // By what was lost too much, in pages' worth of the budget: the same for any length of a step.
   void step_viewer_price() {
-    if (since_step.organic_fen > 0) {
-      const double over = since_step.loss_fen / since_step.organic_fen - options.user_loss_budget;
-      nu = std::clamp(nu + options.viewer_price_step * over, 0.0, options.viewer_price_max);
+    const double budget = options.user_loss_budget;
+    if (since_step.organic_fen > 0 && budget > 0 && account.mean_page_fen() > 0) {
+      const double over = since_step.loss_fen - kLossAim * budget * since_step.organic_fen;
+      const double pages = over / (budget * account.mean_page_fen());
+      nu = std::clamp(nu + options.viewer_price_step * pages / kPagesPerMove, 0.0,
+                      options.viewer_price_max);
     }
     since_step = {};
   }
 
-  // nu, and above 80 % of the budget in the window a brake that grows to the maximum at 100 %.
-  double braked() const {
-    if (options.user_loss_budget <= 0) return options.viewer_price_max;
-    const double over = (window.ratio() / options.user_loss_budget - 0.8) / 0.2;
-    const double brake = std::clamp(over, 0.0, 1.0);
+  // nu; while the account runs low, with a brake that grows to the bound; above all when it is
+  // empty.
+  double viewer_price() const {
+    if (options.user_loss_budget <= 0 || lossless) return kLosslessPrice;
+    const double brake = std::clamp((kBraked - account.filled()) / kBraked, 0.0, 1.0);
     return std::min(options.viewer_price_max, nu + brake * brake * options.viewer_price_max);
   }
 };
@@ -190,45 +123,8 @@ void PriceController::set_programs(std::shared_ptr<const ProgramSet> programs,
   const std::lock_guard lock(mutex_);
   State& s = *state_;
   s.advance(now);
-  const GoalAccount::Rules rules{s.options.reservation, s.options.finish_early,
-                                 s.options.finish_early_share};
-  std::vector<State::ProgramBooks> books;
-  for (const auto& program : programs->programs) {
-    State::ProgramBooks book;
-    const auto old = s.by_hash.find(program_hash(program->id.view()));
-    if (old != s.by_hash.end()) book = std::move(s.books[old->second]);
-    book.program = program;
-    std::vector<GoalAccount> before = std::move(book.goals);
-    book.goals.clear();
-    for (size_t g = 0; g < program->goals.size(); ++g) {
-      const Goal& goal = program->goals[g];
-      if (g < before.size() && before[g].goal().unit == goal.unit &&
-          before[g].goal().per == goal.per && before[g].goal().share_of == goal.share_of) {
-        before[g].update(*program, goal);
-        book.goals.push_back(std::move(before[g]));
-        continue;
-      }
-      GoalAccount account(*program, goal, rules);
-      account.advance(s.now);
-      if (!State::is_share(goal)) {
-        account.state.delivered =
-            delivered(program->id, goal.unit, account.period_start(), account.period_end());
-      }
-      account.curve_before = account.state.curve_now = account.curve(s.traffic, s.now);
-      const auto price = s.restored.find(goal_key(program->id, g));
-      account.state.price = price != s.restored.end()
-                                ? std::min(price->second, goal.missed_value_fen)
-                                : s.options.first_price_share * goal.missed_value_fen;
-      book.goals.push_back(std::move(account));
-    }
-    books.push_back(std::move(book));
-  }
-  s.books = std::move(books);
+  s.books.take_over(*programs, delivered, s.traffic, s.now);
   s.set = std::move(programs);
-  s.by_hash.clear();
-  for (size_t i = 0; i < s.books.size(); ++i) {
-    s.by_hash.emplace(program_hash(s.books[i].program->id.view()), i);
-  }
   publish();
 }
 
@@ -236,68 +132,61 @@ void PriceController::publish() {
   State& s = *state_;
   auto table = std::make_shared<PriceTable>();
   table->version = ++s.version;
-  table->viewer_price = s.braked();
+  table->viewer_price = s.viewer_price();
   table->user_loss_budget = s.options.user_loss_budget;
   table->programs_version = s.set->version;
-  table->programs.resize(s.books.size());
-  for (size_t i = 0; i < s.books.size(); ++i) {
-    ProgramPrice& price = table->programs[i];
-    for (const GoalAccount& goal : s.books[i].goals) {
-      if (!State::is_share(goal.goal()) && !goal.wants() && goal.state.price > 0) continue;
-      double& sum = goal.goal().unit == GoalUnit::kViewable ? price.fen_per_unit
-                    : goal.goal().unit == GoalUnit::kClick  ? price.fen_per_click
-                                                            : price.fen_per_order;
-      sum += goal.state.price;
-    }
-    price.insertions_left = s.insertions_left(s.books[i]);
-    price.exhausted = price.insertions_left == 0;
+  table->counties = s.counties;
+  table->programs.reserve(s.books.books().size());
+  for (size_t i = 0; i < s.books.books().size(); ++i) {
+    ProgramPrice price = s.books.price(i);
+    if (price.fairness > 0) price.fairness = s.welfare.factor(price.fairness);
+    table->programs.push_back(price);
   }
   published_.set(std::move(table));
 }
 
-bool PriceController::reserve(std::span<const Reservation> insertions, const PageLoss& loss,
+bool PriceController::reserve(std::span<const Reservation> insertions, const PageLoss& page,
                               std::span<const MissedProgram> missed, Millis now) {
   const std::lock_guard lock(mutex_);
   State& s = *state_;
   const Millis at = s.advance(now);
-  if (!s.allowed(insertions)) {
+  const bool paid = s.account.pays(page);
+  if (!paid || !s.books.allowed(insertions)) {
+    s.lossless = s.lossless || !paid;
     publish();
     return false;
   }
-  for (const Reservation& insertion : insertions) s.count(insertion, at, true);
-  s.window.add(at, loss);
-  s.since_step.organic_fen += loss.organic_fen;
-  s.since_step.loss_fen += loss.loss_fen;
-  for (const MissedProgram& miss : missed) {
-    const auto cause = static_cast<size_t>(miss.cause);
-    if (static_cast<size_t>(miss.program) < s.books.size() && cause < kShortfallCauses) {
-      ++s.books[miss.program].causes[cause];
-    }
+  s.traffic.count(page.surface, at);
+  s.welfare.request(at);
+  for (const Reservation& insertion : insertions) {
+    s.welfare.expose(insertion.county, insertion.p_viewable, at);
   }
+  s.books.count(insertions, missed, at, true);
+  s.window.add(at, page);
+  s.account.add(page);
+  s.since_step.organic_fen += page.organic_fen;
+  s.since_step.loss_fen += page.loss_fen;
+  const bool reopened = s.lossless && s.account.filled() >= kReopened;
+  if (reopened) s.lossless = false;
+  const bool overdue = s.stepped.count() != INT64_MIN && at - s.stepped >= s.options.step;
+  if (overdue) s.step();
+  if (overdue || reopened) publish();
   return true;
 }
 
 void PriceController::replay(std::span<const Reservation> insertions, Millis issued_at) {
   const std::lock_guard lock(mutex_);
-  for (const Reservation& insertion : insertions) state_->count(insertion, issued_at, false);
+  state_->books.count(insertions, {}, issued_at, false);
 }
 
 void PriceController::observe(uint32_t program, GoalUnit unit, Millis ts, Millis issued_at) {
   const std::lock_guard lock(mutex_);
-  const auto found = state_->by_hash.find(program);
-  if (found == state_->by_hash.end()) return;
-  for (GoalAccount& goal : state_->books[found->second].goals) {
-    if (goal.goal().unit == unit && !State::is_share(goal.goal())) goal.deliver(ts, issued_at, 1);
-  }
+  state_->books.deliver(program, unit, ts, issued_at, 1);
 }
 
 void PriceController::withdraw(uint32_t program, GoalUnit unit, Millis ts) {
   const std::lock_guard lock(mutex_);
-  const auto found = state_->by_hash.find(program);
-  if (found == state_->by_hash.end()) return;
-  for (GoalAccount& goal : state_->books[found->second].goals) {
-    if (goal.goal().unit == unit && !State::is_share(goal.goal())) goal.deliver(ts, ts, -1);
-  }
+  state_->books.deliver(program, unit, ts, ts, -1);
 }
 
 bool PriceController::step(Millis now) {
@@ -305,9 +194,7 @@ bool PriceController::step(Millis now) {
   State& s = *state_;
   const Millis at = s.advance(now);
   if (s.stepped.count() != INT64_MIN && at - s.stepped < s.options.step) return false;
-  s.stepped = at;
-  s.step_goals();
-  s.step_viewer_price();
+  s.step();
   publish();
   return true;
 }
@@ -317,15 +204,13 @@ std::vector<ProgramStatus> PriceController::status(Millis now) const {
   const State& s = *state_;
   const Millis at = std::max(now, s.now);
   std::vector<ProgramStatus> all;
-  for (const State::ProgramBooks& book : s.books) {
+  for (const PacingBooks::Book& book : s.books.books()) {
     ProgramStatus status;
     status.id = book.program->id.str();
     status.inserted = book.inserted;
     status.causes = book.causes;
     for (const GoalAccount& account : book.goals) {
-      status.goals.push_back(
-          goal_status(account, s.traffic, at,
-                      s.surface_inserted[static_cast<size_t>(account.goal().share_of)]));
+      status.goals.push_back(goal_status(account, book.curve, at, account.surface_inserted()));
     }
     all.push_back(std::move(status));
   }
@@ -342,12 +227,18 @@ void PriceController::begin_checkpoint(StateWriter& writer) {
   State& s = *state_;
   s.writer = &writer;
   s.frozen.clear();
-  s.frozen.emplace_back(std::string(kViewerKey), encode_price(s.nu));
-  for (const State::ProgramBooks& book : s.books) {
-    for (size_t g = 0; g < book.goals.size(); ++g) {
-      s.frozen.emplace_back(goal_key(book.program->id, g), encode_price(book.goals[g].state.price));
-    }
+  std::string viewers;
+  for (const double value : {s.nu, s.account.held_fen(), s.account.mean_page_fen()}) {
+    put_fixed(&viewers, value);
   }
+  put_fixed(&viewers, s.now.count());
+  s.frozen.emplace_back(kViewerKey, std::move(viewers));
+  std::string traffic, welfare;
+  s.traffic.encode(&traffic);
+  s.welfare.encode(&welfare);
+  s.frozen.emplace_back(kTrafficKey, std::move(traffic));
+  s.frozen.emplace_back(kWelfareKey, std::move(welfare));
+  s.books.encode(s.frozen, writer);
 }
 
 bool PriceController::checkpoint_step(size_t records_max) {
@@ -365,19 +256,26 @@ Status PriceController::restore(const StateReader& reader) {
   const std::lock_guard lock(mutex_);
   State& s = *state_;
   return reader.scan(kPrefix, [&](std::string_view key, std::string_view value) -> Status {
-    double price = 0;
-    if (value.size() != sizeof(price)) {
-      return Error{ErrorCode::kCorrupt,
-                   "price record of " + std::to_string(value.size()) + " bytes, 8 are expected"};
-    }
-    std::memcpy(&price, value.data(), sizeof(price));
-    if (!std::isfinite(price)) return Error{ErrorCode::kCorrupt, "price record is not finite"};
+    const auto empty = [&value](bool good) { return good && value.empty(); };
+    bool good = true;
     if (key == kViewerKey) {
-      s.nu = std::clamp(price, 0.0, s.options.viewer_price_max);
+      double held = 0, mean = 0;
+      int64_t now = 0;
+      good = empty(take_fixed(&value, &s.nu) && take_fixed(&value, &held) &&
+                   take_fixed(&value, &mean) && take_fixed(&value, &now)) &&
+             std::isfinite(s.nu) && std::isfinite(held) && std::isfinite(mean) && mean >= 0;
+      s.nu = std::clamp(s.nu, 0.0, s.options.viewer_price_max);
+      s.account.restore(held, mean);
+      s.now = Millis(now);
+    } else if (key == kTrafficKey) {
+      good = empty(s.traffic.decode(&value));
+    } else if (key == kWelfareKey) {
+      good = empty(s.welfare.decode(&value));
     } else {
-      s.restored[std::string(key)] = price;
+      good = s.books.decode(key, value);
     }
-    return {};
+    if (good) return {};
+    return Error{ErrorCode::kCorrupt, "prices: a malformed record of the checkpoint"};
   });
 }
 

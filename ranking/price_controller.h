@@ -2,18 +2,20 @@
 // next PriceTable (allocation.md 2).
 //
 // Per goal it keeps y (delivered in the present period), the outstanding insertions of the last
-// expiry window in buckets of a minute, and the price w. All time is engine time, passed in, and
-// never goes back (an older `now` counts as the latest one seen).
+// expiry window in buckets of a minute, and the price w (goal_account.h); of the stream, the curve
+// of its traffic (traffic.h); of viewers, what answers cost them (loss_window.h); of counties, what
+// they were given (welfare.h). All time is engine time, passed in, and never goes back (an older
+// `now` counts as the latest one seen).
 //
 // Thread-safe. reserve() and observe() take one short lock; table() takes the lock of Published.
 // Hard caps: delivered + outstanding <= at_most holds at every moment, each outstanding insertion
 // counting as one whole unit (click and order goals: as its expectation plus three deviations,
 // since whole units would let nothing through). What is seen after its reservation has expired is
-// counted and may pass the cap by so much.
+// counted and may pass the cap by so much. A cap that is a share of a surface's insertions holds up
+// to one insertion. Viewers' loss: as LossAccount promises.
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -21,12 +23,12 @@
 #include <vector>
 
 #include "base/published.h"
-#include "ranking/cause.h"
 #include "ranking/goal_status.h"
 #include "ranking/loss_window.h"
+#include "ranking/pacing_books.h"
 #include "ranking/price_law.h"
 #include "ranking/prices.h"
-#include "ranking/request.h"
+#include "ranking/welfare.h"
 
 namespace shanhuo {
 
@@ -39,19 +41,13 @@ struct PriceControllerOptions {
   double viewer_price_step = 0.2;   // eta_nu
   double viewer_price_max = 100;    // nu never passes this; reaching it is a sign of wrong values
   Millis loss_window{600'000};      // over which viewers' loss is held below eps
-  // Share of a day's traffic by hour (UTC+8), any positive scale. All equal: flat.
+  // Share of a day's traffic by hour (UTC+8), any positive scale, until it is learned.
   std::array<double, 24> hourly_traffic = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  // Days with another traffic, as read_festivals() reads them. Requires: it does.
+  std::string festivals;
   double first_price_share = 0.1;  // of p_j: where a price starts that has no past; 0..1
-};
-
-// One inserted item of an answer.
-struct Reservation {
-  Surface surface = Surface::kFeed;
-  std::array<uint32_t, kProgramsPerItemMax> programs{};  // program_hash(); 0: none
-  double p_viewable = 0;
-  double p_click = 0;
-  double p_order = 0;
+  WelfareOptions welfare;
 };
 
 struct ProgramStatus {
@@ -60,11 +56,6 @@ struct ProgramStatus {
   uint64_t inserted = 0;                            // items in answers since this process started
   std::array<uint64_t, kShortfallCauses> causes{};  // pages without it, by Cause, since then
 };
-
-// Units delivered to a program in [from, to), by the fold's count (features/program_totals.h): the
-// schedule of a total goal, a day (UTC+8) of a daily one. Asked for new goals in set_programs().
-using DeliveredReader =
-    std::function<double(const ProgramId& program, GoalUnit unit, Millis from, Millis to)>;
 
 class PriceController final : public Checkpointed {
  public:
@@ -78,10 +69,10 @@ class PriceController final : public Checkpointed {
 
   std::shared_ptr<const PriceTable> table() const { return published_.get(); }
 
-  // Reserves all of an answer's insertions, or none. False: a cap would be passed; a table that
-  // says so is published before the return, so that ranking again avoids the program. Counts the
-  // page's loss and `missed` only when it returns true.
-  [[nodiscard]] bool reserve(std::span<const Reservation> insertions, const PageLoss& loss,
+  // Reserves all of an answer's insertions, or none. False: a cap would be passed, or viewers'
+  // loss; a table that says so is published before the return, so that ranking again avoids it.
+  // Counts the request, the page's loss and `missed` only when it returns true.
+  [[nodiscard]] bool reserve(std::span<const Reservation> insertions, const PageLoss& page,
                              std::span<const MissedProgram> missed, Millis now);
 
   // Counts an answer of before a restart, read from the decision log, as outstanding again. Checks
@@ -100,7 +91,10 @@ class PriceController final : public Checkpointed {
   // Viewers' loss / organic value over the loss window.
   double user_loss_ratio() const;
 
-  // Key "pr": prices and nu, so that a restart has no jump. restore() before set_programs().
+  // Keys "pr", so that a restart has no jump in prices, in flight or curves:
+  //   "prv" := nu f64 | loss account 2 f64 | engine time i64      "prt" := the TrafficLearner
+  //   "prw" := the CountyWelfare      "prj", "prp": pacing_books.h
+  // restore() before set_programs(). Until the first step() after it, decisions are replayed.
   void begin_checkpoint(StateWriter& writer) override;
   bool checkpoint_step(size_t records_max) override;
   Status restore(const StateReader& reader) override;

@@ -5,8 +5,10 @@
 // PriceLaw has one writer at a time (PriceController guards it) and never reads a clock.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "base/result.h"
 #include "features/state_machine.h"
 #include "ranking/program.h"
+#include "ranking/welfare.h"
 
 namespace shanhuo {
 
@@ -27,6 +30,9 @@ struct ProgramPrice {
   int64_t insertions_left = 1'000'000;
   bool exhausted =
       false;  // delivered + outstanding has reached a cap: nothing more may be inserted
+  // w^alpha of a program that treats counties fairly and wants exposure; multiplies the county's
+  // price. 0: the county's exposure is worth nothing to it.
+  double fairness = 0;
 };
 
 struct PriceTable {
@@ -35,7 +41,15 @@ struct PriceTable {
   double user_loss_budget = 0;         // eps that nu belongs to; an arm with another eps scales nu
   std::vector<ProgramPrice> programs;  // same order and length as the ProgramSet it was made for
   std::string programs_version;        // ProgramSet::version it was made for
+  std::shared_ptr<const CountyPrices> counties;  // v_c; nullptr: no welfare term
+
+  // v_c of one exposure of the county, to a program with fairness 1.
+  double county_fen(int32_t county) const { return counties ? counties->fen(county) : 0; }
 };
+
+// nu of a table while the account of viewers' losses is empty: what costs a viewer anything stays
+// out, what viewers gain by may still be inserted.
+inline constexpr double kLosslessPrice = 1e6;
 
 // What one goal of one program has seen so far; the input of a law.
 struct GoalState {
@@ -48,14 +62,41 @@ struct GoalState {
   double inserted_expected = 0;  // a_j: expected units inserted since the last step
   double missed_value_fen = 0;
   double price = 0;  // w_j, updated in place
+
+  double weight = 1;         // omega: its fair share relative to the other goals; > 0
+  double requests_left = 0;  // expected ones that may still ask for it; 0: unknown
+  // What a law keeps of this goal from step to step: zeros at first, never stored.
+  std::array<double, 8> memory{};
 };
 
-// A law that moves the price of a goal each step. Pure: no state beyond GoalState.
+// Past requests that can be answered again at other prices, for laws that solve their problem on
+// them (allocation.md 2).
+class RequestSample {
+ public:
+  virtual ~RequestSample() = default;
+  virtual size_t size() const = 0;
+  // units[j] := what goal j would have got of a request, on average, at these prices. Returns
+  // viewers' loss as a share of the organic value. Requires: spans of one length, one per goal.
+  virtual double replay(std::span<const double> prices, std::span<double> units) const = 0;
+};
+
+// What all goals of a step have in common.
+struct LawStep {
+  const RequestSample* sample = nullptr;  // goals in the order of settle(); nullptr: none
+  double requests = 0;                    // seen so far
+  double loss_share = 0;                  // viewers' loss / organic value since the last step
+  double loss_budget = 0;                 // eps; 0: none
+  double page_rate = 1;                   // of the page to come, for laws that move by page
+};
+
+// A law that moves prices each step. Pure: no state beyond GoalState.
 class PriceLaw {
  public:
   virtual ~PriceLaw() = default;
-  // `curve_before` is F_j at the start of the step. Writes goal.price.
+  // One goal alone. `curve_before` is F_j at the start of the step. Writes goal.price.
   virtual void step(GoalState& goal, double curve_before) const = 0;
+  // All goals that run, after step() of each: for laws that look at them together.
+  virtual void settle(std::span<GoalState* const> /*goals*/, const LawStep& /*step*/) const {}
   virtual std::string_view name() const = 0;
 };
 

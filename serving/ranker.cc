@@ -210,9 +210,10 @@ bool Ranker::reserve(const Page& page, Surface surface, Millis now) {
     reservation.p_click = item.p_click;
     reservation.p_order = item.p_order;
     reservation.surface = surface;
+    if (item.index != kNoItem) reservation.county = page.world->listing(item.index).county_code;
   }
-  return parts_.prices.reserve({reservations.data(), count},
-                               {slate.organic_value_fen, slate.loss_fen}, slate.missed, now);
+  const PageLoss loss{slate.organic_value_fen, slate.loss_fen, surface, page.room.has_value()};
+  return parts_.prices.reserve({reservations.data(), count}, loss, slate.missed, now);
 }
 
 void Ranker::mint_tokens(const RankCall& call, Page& page) {
