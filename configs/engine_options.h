@@ -60,7 +60,9 @@ struct EngineOptions {
   std::string token_file;  // access tokens; empty: loopback only, no tokens
   std::string web_dir = "web/dist";
   int64_t checkpoint_cache_mib = 32;
-  std::string state_folder = "state";  // in data_dir; no key of engine.yaml, see serving/rebuild.h
+  // In data_dir; no keys of engine.yaml: see serving/rebuild.h and serving/member.h.
+  std::string state_folder = "state";
+  std::string counter_file = "decisions.counter";
 
   HttpOptions http;
   ApiOptions api;

@@ -9,6 +9,7 @@
 #include "models/text_encoder.h"
 #include "serving/observers.h"
 #include "streaming/codec.h"
+#include "streaming/state_claim.h"
 
 namespace shanhuo {
 namespace {
@@ -27,6 +28,20 @@ PriceControllerOptions price_options(const EngineOptions& options) {
   PriceControllerOptions prices = options.prices;
   prices.user_loss_budget = options.ranking.user_loss_budget;
   return prices;
+}
+
+// An engine that runs alone would begin beside the state that members have gone on with.
+Status check_unclaimed(const EngineOptions& options) {
+  if (options.state_folder != EngineOptions().state_folder) return {};
+  const Result<NewestClaim> newest = newest_claim(options.data_dir);
+  if (!newest.ok()) return newest.error();
+  if (newest.value().epoch == 0) return {};
+  const std::string folder = "state." + std::to_string(newest.value().epoch);
+  return Error{ErrorCode::kInvalid,
+               options.data_dir +
+                   ": its state belongs to engines with kafka.members; set that, or "
+                   "stop them all and rename " +
+                   folder + " to state"};
 }
 
 std::string join(const ConfigErrors& errors) {
@@ -59,7 +74,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       time_(make_time(options_, clock, pipeline_)),
       catalogue_(interner_, [this](const Item& item) { return encode_item(item, options_.text); }),
       programs_(config_dir + "/programs"),
-      prices_(price_options(options_), remaining_goal_law(options_.price_law)),
+      prices_(price_options(options_), make_price_law(options_.price_law)),
       calibration_(options_.calibration),
       retriever_(options_.retrieval),
       ranking_(std::make_shared<const RankingOptions>(options_.ranking)),
@@ -71,19 +86,23 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
 Engine::~Engine() { stop(); }
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options,
-                                             const std::string& config_dir, const Clock& clock) {
+                                             const std::string& config_dir, const Clock& clock,
+                                             CheckpointStore::Fence fence) {
   std::unique_ptr<Engine> engine(new Engine(options, config_dir, clock));
   engine->programs_.reload();
   if (const ConfigErrors errors = engine->programs_.errors(); !errors.empty()) {
     return Error{ErrorCode::kInvalid, join(errors)};
   }
-  if (const Status status = engine->open_parts(); !status.ok()) return status.error();
+  if (const Status status = engine->open_parts(std::move(fence)); !status.ok())
+    return status.error();
   if (const Status status = engine->start(); !status.ok()) return status.error();
   return engine;
 }
 
-Status Engine::open_parts() {
+Status Engine::open_parts(CheckpointStore::Fence fence) {
   const std::string& dir = options_.data_dir;
+  const Status unclaimed = check_unclaimed(options_);
+  if (!unclaimed.ok()) return unclaimed;
   std::error_code error;
   fs::create_directories(dir, error);
   if (error) return Error{ErrorCode::kIo, dir + ": " + error.message()};
@@ -102,8 +121,9 @@ Status Engine::open_parts() {
   auto checkpoints = CheckpointStore::open(state, store);
   if (!checkpoints.ok()) return checkpoints.error().within(state);
   checkpoints_ = std::move(checkpoints).value();
+  checkpoints_->set_fence(std::move(fence));
 
-  auto decisions = DecisionBook::open(dir + "/decisions.counter", *log_, {});
+  auto decisions = DecisionBook::open(dir + "/" + options_.counter_file, *log_, {});
   if (!decisions.ok()) return decisions.error();
   decisions_ = std::move(decisions).value();
   return {};
@@ -186,7 +206,7 @@ void Engine::fold_tail() {
   }
 }
 
-void Engine::stop() {
+void Engine::end_upkeep() {
   {
     const std::lock_guard lock(stop_mutex_);
     stopping_ = true;
@@ -194,6 +214,17 @@ void Engine::stop() {
   stop_signal_.notify_all();
   if (upkeep_thread_.joinable()) upkeep_thread_.join();
   if (index_thread_.joinable()) index_thread_.join();
+}
+
+void Engine::drop() {
+  end_upkeep();
+  if (!pipeline_) return;
+  pipeline_->halt();
+  log_->settle();
+}
+
+void Engine::stop() {
+  end_upkeep();
   if (pipeline_) {
     if (const Status status = pipeline_->stop(); !status.ok()) {
       std::fprintf(stderr, "stop: %s\n", status.error().message.c_str());
@@ -295,9 +326,11 @@ Status Engine::backup(const std::string& directory) {
     const Status status = log_.embedded->backup(directory + "/log");
     if (!status.ok()) return status;
   }
-  for (const char* file : {"token.keys", "decisions.counter"}) {
-    fs::copy_file(options_.data_dir + "/" + file, directory + "/" + file, error);
-    if (error) return Error{ErrorCode::kIo, directory + "/" + file + ": " + error.message()};
+  const std::pair<const char*, std::string> files[] = {
+      {"token.keys", "token.keys"}, {"decisions.counter", options_.counter_file}};
+  for (const auto& [name, file] : files) {
+    fs::copy_file(options_.data_dir + "/" + file, directory + "/" + name, error);
+    if (error) return Error{ErrorCode::kIo, directory + "/" + name + ": " + error.message()};
   }
   return {};
 }

@@ -2,9 +2,10 @@
 // maintenance threads, and hands the parts to the API. Production wiring happens here and nowhere
 // else.
 //
-//   data_dir/log               the event log                  data_dir/token.keys         signs
-//   exposure tokens data_dir/state             checkpoints data_dir/decisions.counter  numbers of
-//   decisions
+//   data_dir/log                the event log
+//   data_dir/state              checkpoints; state.N where engines share the folder (member.h)
+//   data_dir/token.keys         signs exposure tokens
+//   data_dir/decisions.counter  numbers of decisions
 //
 // Threads: the fold (streaming/pipeline.h), upkeep (programs, prices, calibration; every 100 ms),
 // the index builder. All public calls are thread-safe; open() and stop() belong to one owner.
@@ -39,11 +40,15 @@ class Engine {
  public:
   // `config_dir` holds programs/. Fails when a folder cannot be opened, the state does not hold, or
   // a program file is broken (kInvalid, all errors in the text). `clock` must outlive the engine.
+  // `fence` is asked before each checkpoint is written (streaming/checkpoint.h).
   static Result<std::unique_ptr<Engine>> open(const EngineOptions& options,
-                                              const std::string& config_dir, const Clock& clock);
+                                              const std::string& config_dir, const Clock& clock,
+                                              CheckpointStore::Fence fence = nullptr);
   ~Engine();  // stop()
   // Folds what is in the log, writes a last checkpoint, ends the threads. Idempotent.
   void stop();
+  // Ends the threads, without folding or writing anything more: the state is somebody else's.
+  void drop();
 
   // Appends the changes and waits until they are visible. All or nothing on the log; kUnavailable
   // when the log does not take them, or when they are not visible after api.wait_applied_ms (they
@@ -86,7 +91,7 @@ class Engine {
   class SeedPrices;
 
   Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock);
-  Status open_parts();
+  Status open_parts(CheckpointStore::Fence fence);
   void make_features();
   Status start();
   void fold_tail();
@@ -96,6 +101,7 @@ class Engine {
   bool wait_applied(Topic topic, const Appended& appended);
   void take_over_programs();
   void refresh_world();
+  void end_upkeep();
   void upkeep();
   void build_indexes();
   double delivered(const ProgramId& program, GoalUnit unit, Millis from, Millis to) const;

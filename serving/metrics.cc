@@ -149,6 +149,18 @@ void add_kafka(Families& out, const KafkaStats& stats) {
             static_cast<double>(stats.queued_bytes));
 }
 
+void add_member(Families& out, const MemberMetric& member) {
+  add_gauge(out, "leader", "1: this engine leads; 0: it stands by.", member.leads ? 1 : 0);
+  add_gauge(out, "leader_epoch", "Number of the state that it leads, or led last.",
+            static_cast<double>(member.epoch));
+  add_counter(out, "leader_led_total", "Times that it has begun to lead.", member.led);
+  add_counter(out, "leader_fenced_total", "Times that somebody newer took over from it.",
+              member.fenced);
+  add_counter(out, "leader_writes_refused_total",
+              "Checkpoints not written, since somebody newer had taken over.",
+              member.writes_refused);
+}
+
 }  // namespace
 
 Histogram::Histogram(std::span<const double> upper_bounds_s) : bounds_s_(upper_bounds_s) {
@@ -256,6 +268,7 @@ std::string Metrics::render() const {
     add_lags(out, lags_);
     if (kafka_) add_kafka(out, *kafka_);
   }
+  if (read_member) add_member(out, read_member());
   if (read_programs) add_programs(out, read_programs());
   if (read_shed) add_counter(out, "shed_total", "Requests refused under load.", read_shed());
   if (read_connections) {
@@ -265,6 +278,12 @@ std::string Metrics::render() const {
   if (read_inflight) {
     add_gauge(out, "http_inflight", "Requests in a handler.", static_cast<double>(read_inflight()));
   }
+  return prometheus::TextSerializer().Serialize(out);
+}
+
+std::string Metrics::render(const MemberMetric& member) {
+  Families out;
+  add_member(out, member);
   return prometheus::TextSerializer().Serialize(out);
 }
 

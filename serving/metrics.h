@@ -103,6 +103,15 @@ struct ProgramMetric {
   double price = 0;
 };
 
+// Of an engine that shares its data folder (serving/member.h).
+struct MemberMetric {
+  bool leads = false;
+  uint64_t epoch = 0;           // of the state that it leads, or led last
+  uint64_t led = 0;             // how often it has begun to lead
+  uint64_t fenced = 0;          // how often somebody newer took over from it
+  uint64_t writes_refused = 0;  // checkpoints that were not written, since somebody newer had begun
+};
+
 class Metrics {
  public:
   static constexpr size_t kProgramsMax = 2000;  // shown at a scrape
@@ -135,12 +144,15 @@ class Metrics {
 
   // Read at each render(); set before serving starts. They must be quick and thread-safe.
   std::function<std::vector<ProgramMetric>()> read_programs;
+  std::function<MemberMetric()> read_member;   // absent: it runs alone
   std::function<uint64_t()> read_shed;         // HttpServerStats::shed
   std::function<uint64_t()> read_connections;  // HttpServerStats::connections
   std::function<uint64_t()> read_inflight;     // HttpServerStats::inflight
 
   // The Prometheus text exposition, content type kMetricsContentType.
   std::string render() const;
+  // What a member that stands by has to say.
+  static std::string render(const MemberMetric& member);
 
  private:
   mutable std::mutex stream_mutex_;

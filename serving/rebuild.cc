@@ -5,6 +5,7 @@
 
 #include "serving/engine.h"
 #include "serving/engine_log.h"
+#include "streaming/state_claim.h"
 
 namespace shanhuo {
 namespace {
@@ -56,13 +57,31 @@ Result<RebuildSummary> fold_all(const EngineOptions& options, const std::string&
   return summary;
 }
 
+// The fresh state takes the place of the old one, which is kept as `before`.
+Status exchange(const fs::path& fresh, const fs::path& state, const fs::path& before) {
+  std::error_code error;
+  const Status moved = fs::exists(state, error) ? move_folder(state, before) : Status();
+  return moved.ok() ? move_folder(fresh, state) : moved;
+}
+
+// Members go by numbers: the next one fences whoever leads, before the old one is taken away.
+Status exchange_claimed(const fs::path& fresh, const fs::path& state, const fs::path& before) {
+  const Status installed = install_state(fresh.parent_path(), fresh.filename());
+  return installed.ok() ? move_folder(state, before) : installed;
+}
+
 }  // namespace
 
 Result<RebuildSummary> rebuild_state(EngineOptions options, const std::string& config_dir,
                                      const Clock& clock) {
-  const fs::path dir = options.data_dir;
-  const fs::path state = dir / options.state_folder, before = dir / "state.before";
+  const fs::path dir = options.data_dir, before = dir / "state.before";
+  const Result<NewestClaim> newest = newest_claim(options.data_dir);
+  if (!newest.ok()) return newest.error();
+  const bool claimed = newest.value().epoch > 0;
+  const fs::path state =
+      dir / (claimed ? "state." + std::to_string(newest.value().epoch) : options.state_folder);
   options.state_folder = "state.rebuilding";
+  if (claimed) options.counter_file = options.state_folder + "/" + options.counter_file;
   const fs::path fresh = dir / options.state_folder;
   std::error_code error;
   if (!fs::exists(dir / "token.keys", error)) {
@@ -77,11 +96,10 @@ Result<RebuildSummary> rebuild_state(EngineOptions options, const std::string& c
 
   Result<RebuildSummary> made = fold_all(options, config_dir, clock);
   Status moved;
-  if (made.ok() && fs::exists(state, error)) {
-    moved = move_folder(state, before);
-    made.value().before = before.string();
+  if (made.ok()) {
+    moved = claimed ? exchange_claimed(fresh, state, before) : exchange(fresh, state, before);
+    if (fs::exists(before, error)) made.value().before = before.string();
   }
-  if (made.ok() && moved.ok()) moved = move_folder(fresh, state);
   if (made.ok() && moved.ok()) return made;
   fs::remove_all(fresh, error);
   if (!moved.ok()) return moved.error();

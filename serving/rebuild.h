@@ -4,6 +4,9 @@
 // checkpoint, and changes the names: the state that was there is kept as state.before. Until then
 // nothing of the old state is touched; an interrupted rebuild is begun anew.
 //
+// Where engines share the data folder (member.h) the fresh state gets the next number instead:
+// whoever leads is fenced, and goes on from the rebuilt state.
+//
 // What comes out is what the live run had, to the byte, but for what is no function of the log:
 // prices and calibration (docs/decisions.md). A log that retention has cut is refused: a state from
 // the rest of it would lack what was before.

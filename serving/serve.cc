@@ -3,6 +3,8 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <optional>
 
 #include "base/clock.h"
 #include "configs/engine_options.h"
@@ -12,6 +14,7 @@
 #include "serving/http_api.h"
 #include "serving/http_client.h"
 #include "serving/http_server.h"
+#include "serving/member.h"
 #include "serving/rebuild.h"
 #include "serving/terminal.h"
 
@@ -124,11 +127,21 @@ class LiveOptions {
   std::string text_;
 };
 
-// Waits for SIGINT or SIGTERM; meanwhile changed tokens and options come into force.
-void wait_for_signal(const sigset_t& signals, Access& access, LiveOptions& live, Engine& engine) {
+// Blocks SIGINT and SIGTERM: before any thread starts, so that only wait_for_signal() sees them.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// Waits for SIGINT or SIGTERM; meanwhile changed tokens and, by `look`, options come into force.
+void wait_for_signal(const sigset_t& signals, Access& access, const std::function<void()>& look) {
   const timespec period{0, 300'000'000};
   while (sigtimedwait(&signals, nullptr, &period) <= 0) {
-    live.take_over(engine);
+    look();
     const Result<bool> reloaded = access.reload_if_changed();
     if (!reloaded.ok()) {
       std::fprintf(stderr, "tokens: refused, the last good ones stay: %s\n",
@@ -137,15 +150,17 @@ void wait_for_signal(const sigset_t& signals, Access& access, LiveOptions& live,
   }
 }
 
-int serve(const CliArguments& arguments, const EngineOptions& options,
-          const HttpServerOptions& server_options, Access& access) {
-  // Before any thread starts, so that only this one sees the signals.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+Status start(HttpServer& server, const HttpServerOptions& options) {
+  const Status started = server.start();
+  if (!started.ok()) return started;
+  std::printf("ready: http://%s:%u\n", options.host.c_str(), server.port());
+  std::fflush(stdout);
+  return {};
+}
 
+int serve_alone(const CliArguments& arguments, const EngineOptions& options,
+                const HttpServerOptions& server_options, Access& access) {
+  const sigset_t signals = block_signals();
   const WallClock clock;
   Result<std::unique_ptr<Engine>> engine = Engine::open(options, config_folder(arguments), clock);
   if (!engine.ok()) return fail(engine.error());
@@ -154,14 +169,64 @@ int serve(const CliArguments& arguments, const EngineOptions& options,
     api.handle(std::move(request), std::move(respond));
   });
   connect_metrics(*engine.value(), server);
-  if (const Status status = server.start(); !status.ok()) return fail(status.error());
-  std::printf("ready: http://%s:%u\n", server_options.host.c_str(), server.port());
-  std::fflush(stdout);
+  if (const Status status = start(server, server_options); !status.ok()) {
+    return fail(status.error());
+  }
   LiveOptions live(arguments, options);
-  wait_for_signal(signals, access, live, *engine.value());
+  wait_for_signal(signals, access, [&] { live.take_over(*engine.value()); });
   server.stop();
   engine.value()->stop();
   return kExitDone;
+}
+
+// One of several engines on this data folder (member.h): answers at once, leads when it is told to.
+int serve_member(const CliArguments& arguments, const EngineOptions& options,
+                 const HttpServerOptions& server_options, Access& access) {
+  const sigset_t signals = block_signals();
+  const WallClock clock;
+  std::optional<Member> member;
+  HttpServer server(server_options, [&member](HttpRequest&& request, Responder respond) {
+    member->handle(std::move(request), std::move(respond));
+  });
+  MemberParts parts;
+  parts.access = &access;
+  parts.clock = &clock;
+  parts.open_engine = [&](const std::string& state_folder, const std::string& counter_file,
+                          CheckpointStore::Fence fence) {
+    EngineOptions own = options;
+    own.state_folder = state_folder;
+    own.counter_file = counter_file;
+    ConfigErrors errors;  // engine.yaml may have changed while it stood by
+    const EngineOptions now = read_options(arguments, errors);
+    if (errors.empty()) own.ranking = now.ranking;
+    auto engine = Engine::open(own, config_folder(arguments), clock, std::move(fence));
+    if (engine.ok()) connect_metrics(*engine.value(), server);
+    return engine;
+  };
+  member.emplace(options, std::move(parts));
+  if (const Status status = start(server, server_options); !status.ok()) {
+    return fail(status.error());
+  }
+  member->start(server_options.host + ":" + std::to_string(server.port()));
+  LiveOptions live(arguments, options);
+  wait_for_signal(signals, access,
+                  [&] { member->with_engine([&](Engine& engine) { live.take_over(engine); }); });
+  server.stop();
+  member->stop();
+  return kExitDone;
+}
+
+// What an engine that stands by would otherwise find out when it has to lead.
+Status check_member(const EngineOptions& options, const std::string& config_dir) {
+  if (options.stream_kind != StreamKind::kKafka) {
+    return Error{ErrorCode::kInvalid, "kafka.members: needs stream.kind: kafka"};
+  }
+  ProgramStore programs(config_dir + "/programs");
+  programs.reload();
+  std::string wrong;
+  for (const ConfigError& error : programs.errors()) wrong += "\n" + error.to_string();
+  if (wrong.empty()) return {};
+  return Error{ErrorCode::kInvalid, "programs are wrong:" + wrong};
 }
 
 }  // namespace
@@ -184,7 +249,12 @@ int serve_verb(const CliArguments& arguments) {
     return fail(status.error());
   const std::string warning = access.value()->permission_warning();
   if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
-  return serve(arguments, options, server.value(), *access.value());
+  if (!options.kafka.members) {
+    return serve_alone(arguments, options, server.value(), *access.value());
+  }
+  const Status checked = check_member(options, config_folder(arguments));
+  if (!checked.ok()) return fail(checked.error());
+  return serve_member(arguments, options, server.value(), *access.value());
 }
 
 int rebuild_verb(const CliArguments& arguments) {

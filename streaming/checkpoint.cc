@@ -105,6 +105,7 @@ struct CheckpointStore::State {
   explicit State(StateStore& given) : store(given) {}
 
   StateStore& store;
+  Fence fence;  // constant after the first begin()
 
   // The fold's own, and while the phase is kWriting the background thread's.
   std::vector<Checkpointed*> parts;
@@ -112,6 +113,7 @@ struct CheckpointStore::State {
   Batch batch;
   BatchWriter writer{batch};
   CheckpointPosition position;
+  std::string manifest;  // as it must stand on disk before the next write; empty: none
   bool purge = false;
 
   // Guarded by mutex.
@@ -126,6 +128,7 @@ struct CheckpointStore::State {
 
   void run();
   void write(std::unique_lock<std::mutex>& lock);
+  Status may_write() const;
 };
 
 void CheckpointStore::State::run() {
@@ -142,14 +145,20 @@ void CheckpointStore::State::run() {
 void CheckpointStore::State::write(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   const int64_t started = monotonic_ns();
-  const Status written = store.write(batch, /*sync=*/true);
+  Status written = may_write();
+  const bool fenced = !written.ok() && written.error().code == ErrorCode::kConflict;
+  if (written.ok()) written = store.write(batch, /*sync=*/true);
   const int64_t took_us = (monotonic_ns() - started) / 1000;
   const uint64_t records = batch.count(), bytes = batch.bytes();
-  if (written.ok()) batch.clear();
+  if (written.ok()) {
+    batch.clear();
+    manifest = encode_manifest(position);
+  }
   const Status purged = written.ok() && purge ? store.purge("", "") : Status();
   if (written.ok() && purged.ok()) purge = false;
   lock.lock();
   ++(written.ok() ? stats.committed : stats.failed);
+  stats.fenced += fenced ? 1 : 0;
   stats.purges_failed += purged.ok() ? 0 : 1;
   stats.last_records = records;
   stats.last_bytes = bytes;
@@ -157,6 +166,17 @@ void CheckpointStore::State::write(std::unique_lock<std::mutex>& lock) {
   outcome = written.ok() ? Result<CheckpointPosition>(position) : written.error();
   phase = written.ok() ? Phase::kIdle : Phase::kGathered;
   changed.notify_all();
+}
+
+// A write that failed may stand on disk nevertheless.
+Status CheckpointStore::State::may_write() const {
+  const Status owned = fence ? fence() : Status();
+  if (!owned.ok()) return owned;
+  const Result<std::optional<std::string>> found = store.get(kManifestKey);
+  if (!found.ok()) return found.error();
+  const std::string on_disk = found.value().value_or("");
+  if (on_disk == manifest || on_disk == encode_manifest(position)) return {};
+  return Error{ErrorCode::kConflict, "fenced: somebody else has written a checkpoint"};
 }
 
 CheckpointStore::CheckpointStore(std::unique_ptr<StateStore> store)
@@ -185,6 +205,10 @@ CheckpointStore::~CheckpointStore() {
   state_->changed.notify_all();
   state_->thread.join();
 }
+
+void CheckpointStore::set_fence(Fence fence) { state_->fence = std::move(fence); }
+
+Status CheckpointStore::owned() const { return state_->fence ? state_->fence() : Status(); }
 
 void CheckpointStore::begin(const std::vector<Checkpointed*>& parts,
                             const std::vector<SourcePosition>& sources) {
@@ -265,6 +289,7 @@ Result<CheckpointPosition> CheckpointStore::restore(const std::vector<Checkpoint
     if (!restored.ok()) return restored.error().within("checkpoint");
   }
   state_->position = position.value();
+  state_->manifest = *manifest.value();
   return position;
 }
 

@@ -5,6 +5,11 @@
 //   commit()                hands the whole to a background thread: ONE synced batch, manifest
 //   included
 //
+// A commit is a compare-and-set: it is refused (kConflict) when the manifest on disk is not the one
+// that this process restored or wrote last, offsets included, and when the fence says that the
+// state belongs to somebody else now (streaming/state_claim.h). What was refused so is never
+// written.
+//
 // A crash at any moment leaves the last committed checkpoint. One checkpoint runs at a time.
 // begin(), step(), commit(), outcome() and restore() belong to the fold's thread; the other calls
 // are thread-safe.
@@ -16,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +50,7 @@ struct CheckpointPosition {
 struct CheckpointStats {
   uint64_t committed = 0;
   uint64_t failed = 0;
+  uint64_t fenced = 0;         // of these: refused with kConflict
   uint64_t purges_failed = 0;  // to be tried again with the next commit
   uint64_t last_records = 0;
   uint64_t last_bytes = 0;
@@ -58,6 +65,13 @@ class CheckpointStore {
   // thread, such as the deterministic simulation.
   static std::unique_ptr<CheckpointStore> on_this_thread(std::unique_ptr<StateStore> store);
   ~CheckpointStore();  // waits for a commit that runs
+
+  // Asked before each write, on the thread that writes; kConflict: somebody else owns the state.
+  // Call set_fence() before the first begin().
+  using Fence = std::function<Status()>;
+  void set_fence(Fence fence);
+  // What the fence says now: a checkpoint that would be refused need not be begun.
+  Status owned() const;
 
   // Requires: idle().
   void begin(const std::vector<Checkpointed*>& parts, const std::vector<SourcePosition>& sources);

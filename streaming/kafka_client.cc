@@ -130,6 +130,9 @@ Result<KafkaHandle> make_client(const KafkaOptions& options, const KafkaSettings
   rd_kafka_conf_set_stats_cb(conf.get(), on_statistics);
   rd_kafka_conf_set_log_cb(conf.get(), no_log);
   if (settings.delivered != nullptr) rd_kafka_conf_set_dr_msg_cb(conf.get(), settings.delivered);
+  if (settings.rebalanced != nullptr) {
+    rd_kafka_conf_set_rebalance_cb(conf.get(), settings.rebalanced);
+  }
   KafkaHandle client(rd_kafka_new(settings.type, conf.get(), text, sizeof text));
   if (!client) return Error{ErrorCode::kInvalid, std::string("kafka: ") + text};
   conf.release();  // NOLINT(bugprone-unused-return-value): the client has taken it

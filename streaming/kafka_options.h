@@ -13,6 +13,9 @@ struct KafkaOptions {
   std::string group = "shanhuo";          // under which the lag shows; offsets are never read back
   std::string topic_prefix = "shanhuo.";  // topics: PREFIX items, interactions, decisions, ...
 
+  bool members = false;             // several engines on one data folder, of which one leads
+  int session_timeout_ms = 10'000;  // a member that is silent for so long has left
+
   // Passed through to librdkafka.
   std::string security_protocol;  // plaintext, ssl, sasl_plaintext, sasl_ssl
   std::string sasl_mechanism;     // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512

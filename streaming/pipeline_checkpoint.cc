@@ -42,6 +42,8 @@ void Pipeline::Loop::turn_checkpoint() {
   if (committing_) note_outcome();
   if (!gathering_) {
     if (!checkpoint_due()) return;
+    const Status owned = parts_.checkpoints->owned();
+    if (!owned.ok() && owned.error().code == ErrorCode::kConflict) return fence(owned.error());
     begin_checkpoint();
   }
   if (!gathered_) gathered_ = parts_.checkpoints->step(options_.checkpoint_step_records);
@@ -92,7 +94,16 @@ void Pipeline::Loop::note_outcome() {
     last_outcome_ = outcome->ok() ? Status() : Status(outcome->error());
     checkpoints_answered_ = std::max(checkpoints_answered_, asked_frozen_);
   }
+  if (!outcome->ok() && outcome->error().code == ErrorCode::kConflict) fence(outcome->error());
   changed_.notify_all();
+}
+
+// The state is somebody else's: nothing more is written, and the loop ends.
+void Pipeline::Loop::fence(const Error& refused) {
+  const std::lock_guard lock(mutex_);
+  stats_.fenced = true;
+  stats_.failure = refused.message;
+  last_outcome_ = refused;
 }
 
 // Ends a checkpoint that runs, then writes one of everything. Gives up at the first failure.

@@ -41,6 +41,7 @@ Pipeline::Turn Pipeline::Loop::turn() {
   room_ = room.value();
   finish_turn();
   turn_checkpoint();
+  if (fenced()) return Turn::kEnd;
   return polled.ok() && !(stalled && committing_) ? Turn::kOn : Turn::kPause;
 }
 
@@ -154,6 +155,11 @@ void Pipeline::Loop::count_freshness() {
     stats_.freshness_ms[static_cast<size_t>(bucket - kFreshnessMs.begin())] += folded.records;
   }
   folded_.clear();
+}
+
+bool Pipeline::Loop::fenced() const {
+  const std::lock_guard lock(mutex_);
+  return stats_.fenced;
 }
 
 bool Pipeline::Loop::drained() const {

@@ -90,6 +90,8 @@ class Pipeline::Loop {
   void run();
   Ask asked() const;
   bool drained() const;
+  void fence(const Error& refused);
+  bool fenced() const;
   Status poll();
   void fold_polled(bool items_were_waiting);
   void fold_event();

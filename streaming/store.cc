@@ -28,7 +28,9 @@ Error to_error(const rocksdb::Status& status) {
   if (status.IsCorruption()) code = ErrorCode::kCorrupt;
   if (status.IsNotFound()) code = ErrorCode::kNotFound;
   const std::string text = status.ToString();
-  if (text.find("lock ") != std::string::npos) code = ErrorCode::kConflict;
+  const bool lock = text.find("lock hold") != std::string::npos ||
+                    text.find("While lock file") != std::string::npos;
+  if (status.IsIOError() && lock) code = ErrorCode::kConflict;
   return {code, text};
 }
 

@@ -180,9 +180,17 @@ TEST_F(Restore, RefusesAFolderThatHoldsSomething) {
 }
 
 TEST_F(Restore, RefusesWhatIsNoBackup) {
-  fs::remove_all(root_ / "backup/log");
-  EXPECT_THAT(restore("new").error().message, HasSubstr("is no backup: the folder log is missing"));
+  fs::remove_all(root_ / "backup/state");
+  EXPECT_THAT(restore("new").error().message,
+              HasSubstr("is no backup: the folder state is missing"));
   EXPECT_FALSE(fs::exists(root_ / "new"));
+}
+
+TEST_F(Restore, ABackupOfAnEngineOnKafkaHasNoLog) {
+  fs::remove_all(root_ / "backup/log");
+  ASSERT_TRUE(restore("new").ok());
+  const auto store = Store::open((root_ / "new/state").string(), {}).value();
+  EXPECT_EQ(store->get("key999").value(), std::string(100, 'x'));
 }
 
 TEST_F(Restore, RefusesABackupWithAFlippedByte) {

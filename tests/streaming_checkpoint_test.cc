@@ -126,6 +126,76 @@ TEST(Checkpoint, ABackupRestoresElsewhere) {
   EXPECT_EQ(restored.restored.at("it1"), "a");
 }
 
+// Two processes on one state, which no file system with locks would allow: a map in memory does.
+class SharedStore final : public StateStore {
+ public:
+  explicit SharedStore(std::map<std::string, std::string>& records) : records_(records) {}
+  Status write(Batch& batch, bool) override {
+    struct Writer final : StateWriter {
+      explicit Writer(std::map<std::string, std::string>& given) : records(given) {}
+      void put(std::string_view key, std::string_view value) override {
+        records[std::string(key)] = value;
+      }
+      void erase(std::string_view key) override { records.erase(std::string(key)); }
+      std::map<std::string, std::string>& records;
+    } writer(records_);
+    batch.replay(writer);
+    return {};
+  }
+  Result<std::optional<std::string>> get(std::string_view key) const override {
+    const auto found = records_.find(std::string(key));
+    return found == records_.end() ? std::nullopt : std::optional(found->second);
+  }
+  Status scan(std::string_view, const Visit&) const override { return {}; }
+  Status scan_range(std::string_view, std::string_view, const Visit&) const override { return {}; }
+  Status backup(const std::string&) override { return {}; }
+  Status purge(std::string_view, std::string_view) override { return {}; }
+
+ private:
+  std::map<std::string, std::string>& records_;
+};
+
+Result<CheckpointPosition> write_here(CheckpointStore& store, Scripted& part, int64_t offset) {
+  store.begin({&part}, {{Topic::kInteractions, 0, offset, 99}});
+  while (!store.step(1)) {
+  }
+  store.commit(false);
+  EXPECT_TRUE(store.write_pending());
+  return *store.outcome();
+}
+
+TEST(Checkpoint, OneWhoDoesNotKnowTheLastOneIsRefusedAndWritesNothing) {
+  std::map<std::string, std::string> records;
+  Scripted parts[2];
+  const auto one = CheckpointStore::on_this_thread(std::make_unique<SharedStore>(records));
+  const auto two = CheckpointStore::on_this_thread(std::make_unique<SharedStore>(records));
+  ASSERT_TRUE(write_here(*one, parts[0], 10).ok());
+  ASSERT_TRUE(two->restore({&parts[1]}).ok());
+  ASSERT_TRUE(write_here(*two, parts[1], 20).ok());
+  ASSERT_TRUE(write_here(*two, parts[1], 30).ok());
+  const auto before = records;
+  parts[0].next = {{"it1", "a zombie's"}};
+  const auto refused = write_here(*one, parts[0], 15);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(one->stats().fenced, 1u);
+  EXPECT_EQ(records, before);
+}
+
+TEST(Checkpoint, AFenceIsAskedBeforeEachWrite) {
+  std::map<std::string, std::string> records;
+  Scripted part;
+  const auto store = CheckpointStore::on_this_thread(std::make_unique<SharedStore>(records));
+  Status owned;
+  store->set_fence([&] { return owned; });
+  ASSERT_TRUE(write_here(*store, part, 10).ok());
+  const auto before = records;
+  owned = Error{ErrorCode::kConflict, "fenced: state.8 is newer than state.7"};
+  EXPECT_FALSE(store->owned().ok());
+  EXPECT_EQ(write_here(*store, part, 20).error().message, owned.error().message);
+  EXPECT_EQ(records, before);
+}
+
 TEST(Store, PurgeTakesErasedValuesOffTheDisk) {
   const TempDir dir;
   const std::string secret = "a viewer who wants to be forgotten";

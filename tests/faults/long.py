@@ -11,7 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from faults import scenarios  # noqa: E402  (after the path)
+import kafka_broker  # noqa: E402  (after the path)
+from faults import members, scenarios  # noqa: E402
 
 
 def number(name, default):
@@ -56,12 +57,25 @@ def soak(report, minutes):
         report.run(f"soak {turn}: flooded", scenarios.flooded, 1_000_000)
 
 
+def on_kafka(report):
+    missing = kafka_broker.installed()
+    if missing:
+        say(f"no Kafka: {missing}")
+        return
+    broker = kafka_broker.Broker()
+    try:
+        report.run("members", members.every_two_seconds, broker, number("MEMBER_SECONDS", 180))
+    finally:
+        broker.close()
+
+
 def main():
     report, count = Report(), number("KILLS", 200)
     report.run("kill -9", scenarios.kills, count, 1, say, number("EVENTS", 2_000_000))
     report.run("hot key", scenarios.hot_key, number("HOT_SECONDS", 60))
     report.run("reloads", scenarios.reloads, number("RELOADS", 1_000))
     report.run("damaged files", scenarios.damage, number("DAMAGED", 100))
+    on_kafka(report)
     soak(report, number("SOAK_MINUTES", 30))
     report.print()
 
