@@ -9,10 +9,14 @@
 #   scripts/kafka.sh status     prints where it listens and its pid; 1 when it is not running
 #   scripts/kafka.sh kill       kill -9, as a crash would
 #   scripts/kafka.sh stop
+#   scripts/kafka.sh tool CLASS ARG...   one of Kafka's own, as kafka.admin.ConfigCommand
 # KAFKA_DIR=var/kafka    data, log and pid of the broker; another folder is another broker
 # KAFKA_PORT=9092        0: any free one
 # KAFKA_PARTITIONS=4     of shanhuo.interactions, when it is made
 # KAFKA_PREFIX=shanhuo.  of the topics' names
+# KAFKA_LISTENERS=       more listeners, as SASL_SSL://127.0.0.1:9094; KAFKA_ADVERTISED= what they
+#                        call themselves, when it is not that
+# KAFKA_PROPERTIES=      a file with more of the broker's settings, when its storage is made
 # KAFKA_HOME=            an unpacked Kafka of yours (its libs/ is used) instead of the fetched one
 # KAFKA_BOOTSTRAP=       a cluster of yours: nothing is started or stopped, only topics are made
 set -euo pipefail
@@ -63,13 +67,13 @@ print(s.getsockname()[1])'
 }
 
 write_properties() {
-  local port=$1 controller=$2
+  local port=$1 controller=$2 more=${KAFKA_LISTENERS:+,$KAFKA_LISTENERS}
   cat >"$dir/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller$more
+advertised.listeners=PLAINTEXT://127.0.0.1:$port${KAFKA_ADVERTISED:+,$KAFKA_ADVERTISED}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$(realpath "$dir")/data
@@ -92,6 +96,7 @@ background.threads=2
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=16777216
 PROPERTIES
+  [[ -z ${KAFKA_PROPERTIES:-} ]] || cat "$KAFKA_PROPERTIES" >>"$dir/server.properties"
 }
 
 pid_of_broker() {
@@ -105,7 +110,7 @@ pid_of_broker() {
 
 bootstrap() {
   [[ -z ${KAFKA_BOOTSTRAP:-} ]] || { echo "$KAFKA_BOOTSTRAP"; return; }
-  sed -n 's|^advertised.listeners=PLAINTEXT://||p' "$dir/server.properties"
+  sed -n 's|^advertised.listeners=PLAINTEXT://\([^,]*\).*|\1|p' "$dir/server.properties"
 }
 
 answers() { kcat -b "$(bootstrap)" -L -m 1 >/dev/null 2>&1; }
@@ -200,5 +205,6 @@ case ${1:-} in
   fetch | start | restart | topics | status) "$1" ;;
   stop) stop TERM ;;
   kill) stop KILL ;;
-  *) sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  tool) shift; java_tool 128m "$@" ;;
+  *) sed -n '2,23s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

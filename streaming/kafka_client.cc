@@ -20,6 +20,8 @@ void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
     counters.note_error(text);
     return;
   }
+  // Follows each failed connection and says less than its cause, which came before.
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !counters.last_error().empty()) return;
   counters.note_error(reason);
 }
 

@@ -124,6 +124,9 @@ Result<size_t> KafkaLog::State::partitions_of(Topic topic) {
   const rd_kafka_resp_err_t failed =
       rd_kafka_metadata(client.get(), 0, handle.get(), &raw, kAskTimeoutMs);
   if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    // Why a connection failed comes by the callback; a time-out would hide it.
+    while (const KafkaMessage event{rd_kafka_consumer_poll(client.get(), 0)}) {
+    }
     const std::string why = counters.last_error();
     return Error{ErrorCode::kUnavailable, "kafka: " + options.bootstrap + ": " +
                                               (why.empty() ? rd_kafka_err2str(failed) : why)};

@@ -3,6 +3,7 @@ by the Python tests; not a test itself."""
 
 import json
 import os
+import pathlib
 import subprocess
 import tempfile
 
@@ -13,23 +14,30 @@ SCRIPT = ROOT / "scripts" / "kafka.sh"
 
 
 class Broker:
-    """One of the test's own on a free port, or KAFKA_BOOTSTRAP's (which is never killed)."""
+    """One of the test's own on a free port, or KAFKA_BOOTSTRAP's (which is never killed). With
+    `settings` (KAFKA_LISTENERS and others of scripts/kafka.sh) it is always the test's own."""
 
-    def __init__(self):
+    def __init__(self, **settings):
+        self.settings = settings
         self.folder = tempfile.TemporaryDirectory(prefix="shanhuo-kafka-")
-        self.bootstrap = os.environ.get("KAFKA_BOOTSTRAP", "")
+        self.bootstrap = "" if settings else os.environ.get("KAFKA_BOOTSTRAP", "")
         self.ours = not self.bootstrap
         self.prefixes = 0
         if self.ours:
             self.bootstrap = self.script("start").rpartition("kafka: ")[2].strip()
 
-    def script(self, verb):
-        env = {**os.environ, "KAFKA_DIR": self.folder.name, "KAFKA_PORT": "0"}
-        done = subprocess.run([SCRIPT, verb], env=env, capture_output=True, text=True, timeout=180,
-                              check=False)
+    def script(self, verb, *arguments):
+        env = {**os.environ, "KAFKA_DIR": self.folder.name, "KAFKA_PORT": "0", **self.settings}
+        if self.settings:
+            env.pop("KAFKA_BOOTSTRAP", None)
+        done = subprocess.run([SCRIPT, verb, *arguments], env=env, capture_output=True, text=True,
+                              timeout=180, check=False)
         if done.returncode != 0:
             raise AssertionError(f"kafka.sh {verb}: {done.stderr}")
         return done.stdout
+
+    def signal(self, number):
+        os.kill(int((pathlib.Path(self.folder.name) / "pid").read_text(encoding="utf-8")), number)
 
     def close(self):
         if self.ours:
@@ -58,9 +66,9 @@ class Broker:
         self.client("topics", prefix, partitions)
         return prefix
 
-    def engine(self, prefix, **settings):
+    def engine(self, prefix, start=True, **settings):
         settings = {name.replace("__", "."): value for name, value in settings.items()}
-        return Engine(settings={
+        return Engine(start=start, settings={
             "stream.kind": "kafka", "kafka.bootstrap": self.bootstrap,
             "kafka.topic_prefix": prefix, "kafka.group": prefix + "engine",
             "stream.checkpoint_interval_ms": 300, "kafka.append_timeout_ms": 2000, **settings})
