@@ -82,6 +82,7 @@ BenchPage make_page(std::mt19937_64& random, const Shape& shape) {
     item.programs[0] = program;
     item.program_count = 1;
     place(shape, random, i, item);
+    if (item.rank >= 0) item.value = page.organic[static_cast<size_t>(item.rank)];
     page.items.push_back(item);
   }
   return page;

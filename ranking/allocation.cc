@@ -35,7 +35,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <limits>
 
 #include "base/check.h"
@@ -44,12 +43,16 @@
 namespace shanhuo {
 namespace {
 
+constexpr size_t kShapes = 256;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-bool same_programs(const AllocationItem& a, const AllocationItem& b) {
-  return a.program_count == b.program_count &&
-         std::memcmp(a.programs.data(), b.programs.data(), sizeof(a.programs)) == 0;
+// Which programs: equal words, equal programs.
+uint64_t programs_word(const AllocationItem& item) {
+  uint64_t word = ~0ULL;  // kProgramsMax: no program's index
+  for (int k = 0; k < item.program_count; ++k) word = word << 16 | item.programs[k];
+  return word;
 }
+static_assert(kProgramsPerItemMax == 4);
 
 uint64_t bit_of(uint64_t key) { return 1ULL << ((key * 0x9e3779b97f4a7c15ULL) >> 58); }
 
@@ -68,11 +71,18 @@ bool take_if_apart(const AllocationScratch::Keys& keys, AllocationScratch::Keys&
   return true;
 }
 
-// Numbers in the order of their floats, coarsely: sign, exponent and seven more bits.
-uint64_t coarse(double x) {
+// Numbers in the order of their floats, coarsely: sign, exponent and five more bits.
+uint32_t coarse(double x) {
   const auto bits = std::bit_cast<uint32_t>(static_cast<float>(x));
-  const uint32_t ascending = bits ^ ((bits >> 31) != 0 ? ~0U : 0x80000000U);
-  return ascending >> 16;
+  return (bits ^ ((bits >> 31) != 0 ? ~0U : 0x80000000U)) >> 18;
+}
+
+// What an item may do on a page by itself.
+uint64_t shape_word(const AllocationItem& item, int first, int last) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(item.priority)) << 32 |
+         static_cast<uint64_t>(first) << 24 | static_cast<uint64_t>(last) << 16 |
+         static_cast<uint64_t>(std::clamp(item.min_gap, 0, 255)) << 8 |
+         static_cast<uint64_t>(std::min<int>(item.page_max, kInsertionsMax));
 }
 
 }  // namespace
@@ -106,27 +116,11 @@ double AllocationSearch::own_place(const AllocationItem& item) const {
 }
 
 int AllocationSearch::last_position(const AllocationItem& item) const {
-  const int end = item.rank >= 0 ? std::min(positions_, item.rank) : positions_;
-  return std::min(item.last_slot, end - 1);
+  const auto end = std::min(static_cast<unsigned>(positions_), static_cast<unsigned>(item.rank));
+  return std::min(item.last_slot, static_cast<int>(end) - 1);
 }
 
 // --- who may stand on a best page ---
-
-// What limits there are, and so how many of the better ones two others could forbid.
-void AllocationSearch::count_blockers() {
-  int most = 1, second = 1;  // programs of one item
-  for (const AllocationItem& item : items_) {
-    const int programs = item.program_count;
-    second = std::max(second, std::min(most, programs));
-    most = std::max(most, programs);
-    county_matters_ = county_matters_ || item.county_max < kInsertionsMax;
-    creator_matters_ = creator_matters_ || item.creator_max < kInsertionsMax;
-    category_matters_ = category_matters_ || item.category_max < kInsertionsMax;
-  }
-  const int limits = county_matters_ + creator_matters_ + category_matters_;
-  if (terms_.insertions_max >= 2) blockers_ += most + limits;
-  if (terms_.insertions_max >= 3) blockers_ += second + limits;
-}
 
 void AllocationSearch::find_directions() {
   for (int p = 0; p < positions_; ++p) {
@@ -142,22 +136,26 @@ void AllocationSearch::find_directions() {
 void AllocationSearch::find_reach() {
   constexpr double kRounding = 1e-9;
   s_.reach.resize(static_cast<size_t>(positions_));
+  s_.by_share.resize(static_cast<size_t>(positions_));
   const double det = low_.d * high_.e - low_.e * high_.d;
   const bool one = det <= 1e-12 * low_.d * high_.e;
   if (one) high_ = low_;
+  const double by_d = !one ? (high_.e - low_.e) / det : low_.d > 0 ? 1 / low_.d : 0;
+  const double by_e = !one ? (low_.d - high_.d) / det : low_.d > 0 || low_.e <= 0 ? 0 : 1 / low_.e;
   double least = kNever;
   for (int p = 0; p < positions_; ++p) {
     const double d = terms_.discount[p], e = terms_.examine[p];
     // (d, e) as a sum of the two directions: so much of them together.
-    const double share = one ? (low_.d > 0 ? d / low_.d : e / low_.e)
-                             : (d * (high_.e - low_.e) + e * (low_.d - high_.d)) / det;
-    if (share > 0) least = std::min(least, lost(p) / share);
+    const double share = d * by_d + e * by_e;
+    s_.by_share[p] = share > 0 ? 1 / share : kNever;
+    if (share > 0) least = std::min(least, lost(p) * s_.by_share[p]);
     s_.reach[p] = least - kRounding * std::abs(least);
   }
 }
 
-// How many items of exactly these programs can stand on a page.
+// How many items of exactly these programs can stand on a page; 0: this one never can.
 int AllocationSearch::together_max(const AllocationItem& item) const {
+  if (std::min({item.county_max, item.creator_max, item.category_max}) <= 0) return 0;
   int most = std::min<int>(terms_.insertions_max, item.page_max);
   for (int k = 0; k < item.program_count; ++k) {
     most = std::min(most, terms_.program_max[item.programs[k]]);
@@ -165,80 +163,102 @@ int AllocationSearch::together_max(const AllocationItem& item) const {
   return most;
 }
 
-// Whether the limits leave anything.
-bool AllocationSearch::ever(const AllocationItem& item) const {
-  return together_max(item) > 0 && item.county_max > 0 && item.creator_max > 0 &&
-         item.category_max > 0;
-}
-
-// Candidates that can gain: those of the page's own ranks are kept, the others stand in line.
+// Candidates that can gain, and what limits there are among them. Without a branch that depends on
+// the candidate, but for the few of the page's own ranks.
 void AllocationSearch::collect() {
-  s_.plain.clear();
-  s_.kept.clear();
+  s_.plain.resize(items_.size());
+  s_.listed.clear();
+  Plain* out = s_.plain.data();
+  int most = 1, second = 1;  // programs of one item
+  int county = kNoLimit, creator = kNoLimit, category = kNoLimit;
+  const auto positions = static_cast<unsigned>(positions_);
   for (int i = 0; i < static_cast<int>(items_.size()); ++i) {
     const AllocationItem& item = items_[i];
-    const int last = last_position(item);
-    if (std::max(0, item.first_slot) > last) continue;
-    const double value = weight_ * value_of(item);
+    const int first = std::max(0, item.first_slot), last = last_position(item);
+    const double value = weight_ * item.value;
     const double low = value * low_.d + item.bonus * low_.e;
     const double high = value * high_.d + item.bonus * high_.e;
-    if (std::max(low, high) <= s_.reach[last] || !ever(item)) continue;
-    if (item.rank >= 0 && item.rank < positions_) {
-      add_kept(i, high, true, nullptr);
-    } else {
-      s_.plain.push_back({low, high, i});
-    }
+    const bool gains = (static_cast<int>(first <= last) &
+                        static_cast<int>(std::max(low, high) > s_.reach[std::max(0, last)])) != 0;
+    const bool listed = static_cast<unsigned>(item.rank) < positions;
+    *out = {low, high, shape_word(item, first, last), i};
+    out += static_cast<int>(gains) & static_cast<int>(!listed);
+    if (gains && listed) s_.listed.push_back({low, high, 0, i});
+    const int programs = item.program_count & -static_cast<int>(gains);
+    const int no_limit = kNoLimit & (static_cast<int>(gains) - 1);
+    second = std::max(second, std::min(most, programs));
+    most = std::max(most, programs);
+    county = std::min(county, item.county_max | no_limit);
+    creator = std::min(creator, item.creator_max | no_limit);
+    category = std::min(category, item.category_max | no_limit);
   }
+  s_.plain.resize(static_cast<size_t>(out - s_.plain.data()));
+  county_matters_ = county < kInsertionsMax;
+  creator_matters_ = creator < kInsertionsMax;
+  category_matters_ = category < kInsertionsMax;
+  limits_ = county_matters_ + creator_matters_ + category_matters_;
+  if (terms_.insertions_max >= 2) blockers_ += most + limits_;
+  if (terms_.insertions_max >= 3) blockers_ += second + limits_;
 }
 
-// order: descending by (low, high), then ascending by item. Two counting passes over coarse
-// numbers, then insertion.
-void AllocationSearch::sort_plain() {
+// order: groups of plain candidates, every one of a group better in `low` than those of the next.
+// By the bits of floats: a group spans 1/32 of a doubling, the last one everything below 1/256 of
+// the best.
+void AllocationSearch::group_plain() {
+  constexpr uint32_t kGroups = 256;
   const size_t n = s_.plain.size();
   s_.order.resize(n);
-  s_.order_spare.resize(n);
-  for (size_t i = 0; i < n; ++i) s_.order[i] = (0xffff - coarse(s_.plain[i].low)) << 32 | i;
-  for (const int shift : {32, 40}) {
-    std::array<uint32_t, 257> begin{};
-    for (size_t i = 0; i < n; ++i) ++begin[1 + ((s_.order[i] >> shift) & 0xff)];
-    for (int b = 0; b < 256; ++b) begin[b + 1] += begin[b];
-    for (size_t i = 0; i < n; ++i) {
-      s_.order_spare[begin[(s_.order[i] >> shift) & 0xff]++] = s_.order[i];
-    }
-    std::swap(s_.order, s_.order_spare);
-  }
-  const auto before = [this](uint32_t a, uint32_t b) {
-    const Plain &x = s_.plain[a], &y = s_.plain[b];
-    if (x.low != y.low) return x.low > y.low;
-    return x.high != y.high ? x.high > y.high : x.item < y.item;
-  };
+  s_.group.resize(n);
+  uint32_t top = 0;
   for (size_t i = 0; i < n; ++i) {
-    const auto moving = static_cast<uint32_t>(s_.order[i]);
-    size_t at = i;
-    for (; at > 0 && before(moving, static_cast<uint32_t>(s_.order[at - 1])); --at) {
-      s_.order[at] = s_.order[at - 1];
-    }
-    s_.order[at] = moving;
+    s_.group[i] = coarse(s_.plain[i].low);
+    top = std::max(top, s_.group[i]);
+  }
+  std::array<uint32_t, kGroups + 1> begin{};
+  for (uint32_t& group : s_.group) {
+    group = std::min(top - group, kGroups - 1);
+    ++begin[group + 1];
+  }
+  for (uint32_t g = 0; g < kGroups; ++g) begin[g + 1] += begin[g];
+  for (size_t i = 0; i < n; ++i) {
+    s_.order[begin[s_.group[i]]++] = static_cast<uint64_t>(s_.group[i]) << 32 | i;
   }
 }
 
-// What items of the same priority may do on a page by themselves. nullptr: too many to tell apart.
-AllocationScratch::Shape* AllocationSearch::shape_of(const AllocationItem& item) {
-  constexpr size_t kTable = 256;
+// Candidates of the same word may do the same on a page by themselves. nullptr: too many words.
+AllocationScratch::Shape* AllocationSearch::shape_of(uint64_t word) {
   constexpr int kProbes = 16;
-  s_.shapes.resize(kTable);
-  const uint64_t word = static_cast<uint64_t>(static_cast<uint32_t>(item.priority)) << 32 |
-                        static_cast<uint64_t>(std::max(0, item.first_slot)) << 24 |
-                        static_cast<uint64_t>(last_position(item)) << 16 |
-                        static_cast<uint64_t>(std::clamp(item.min_gap, 0, 255)) << 8 |
-                        static_cast<uint64_t>(std::min<int>(item.page_max, kInsertionsMax));
+  if (last_shape_ != nullptr && last_shape_->word == word) return last_shape_;
   size_t at = (word * 0x9e3779b97f4a7c15ULL) >> 56;
-  for (int probe = 0; probe < kProbes; ++probe, at = (at + 1) % kTable) {
+  for (int probe = 0; probe < kProbes; ++probe, at = (at + 1) % kShapes) {
     Shape& shape = s_.shapes[at];
     if (shape.call != s_.calls) shape = {word, s_.calls, -1, -1, -kNever};
-    if (shape.word == word) return &shape;
+    if (shape.word == word) return last_shape_ = &shape;
   }
   return nullptr;
+}
+
+// Those that are equal but for the value; on a collision the class before is forgotten.
+AllocationScratch::Class& AllocationSearch::class_of(const Plain& plain) {
+  const AllocationItem& item = items_[plain.item];
+  const uint64_t programs = programs_word(item);
+  uint64_t hash = programs * 0x9e3779b97f4a7c15ULL ^ plain.shape;
+  if (limits_ > 0) {
+    hash = hash * 0xd6e8feb86659fd93ULL ^ static_cast<uint64_t>(item.county) << 32 ^ item.creator ^
+           static_cast<uint64_t>(item.category) << 16;
+  }
+  Class& found = s_.classes[(hash * 0x9e3779b97f4a7c15ULL) >> 55];
+  const auto same = [&](const AllocationItem& other) {
+    return found.shape == plain.shape && programs_word(other) == programs &&
+           (limits_ == 0 ||
+            (item.county == other.county && item.creator == other.creator &&
+             item.category == other.category && item.county_max == other.county_max &&
+             item.creator_max == other.creator_max && item.category_max == other.category_max));
+  };
+  if (found.call != s_.calls || !same(items_[found.item])) {
+    found = {plain.shape, s_.calls, plain.item, -kNever};
+  }
+  return found;
 }
 
 // What an item could have that another one forbids.
@@ -251,20 +271,23 @@ AllocationScratch::Keys AllocationSearch::keys_of(const AllocationItem& item) co
   return keys;
 }
 
-void AllocationSearch::add_kept(int item, double high, bool competes, Shape* shape) {
+void AllocationSearch::add_kept(const Plain& plain, bool competes, Shape* shape) {
   const auto index = static_cast<int>(s_.kept.size());
-  s_.kept.push_back({high, keys_of(items_[item]), item, items_[item].priority, -1, competes});
+  const AllocationItem& item = items_[plain.item];
+  s_.kept.push_back({plain.low, plain.high, keys_of(item), programs_word(item), plain.item,
+                     item.priority, -1, competes});
   if (shape == nullptr) return;
   (shape->tail >= 0 ? s_.kept[shape->tail].next : shape->head) = index;
   shape->tail = index;
 }
 
 // What `kept` has that two others could forbid and `item` has not.
-AllocationScratch::Keys AllocationSearch::keys_beside(const Kept& kept,
-                                                      const AllocationItem& item) const {
-  const AllocationItem& other = items_[kept.item];
+AllocationScratch::Keys AllocationSearch::keys_beside(const Kept& kept, const AllocationItem& item,
+                                                      uint64_t programs) const {
   Keys keys = kept.keys;
-  if (same_programs(item, other)) keys.programs = 0;
+  if (kept.programs == programs) keys.programs = 0;
+  if (limits_ == 0) return keys;
+  const AllocationItem& other = items_[kept.item];
   if (item.county == other.county && other.county_max >= item.county_max) keys.county = 0;
   if (item.creator == other.creator && other.creator_max >= item.creator_max) keys.creator = 0;
   if (item.category == other.category && other.category_max >= item.category_max) {
@@ -274,56 +297,78 @@ AllocationScratch::Keys AllocationSearch::keys_beside(const Kept& kept,
 }
 
 // Weighs a candidate against the kept ones of its shape, all better or equal in `low`.
-void AllocationSearch::keep(const Plain& plain, Shape& shape) {
+void AllocationSearch::keep(const Plain& plain) {
   constexpr int kLooked = 64;  // bounds the work; those beyond are kept
   const AllocationItem& item = items_[plain.item];
+  const int most = together_max(item);
+  if (most <= 0) return;
+  Shape* shape = shape_of(plain.shape);
+  if (shape == nullptr) return add_kept(plain, true, nullptr);
+  const uint64_t programs = programs_word(item);
   int better = 0, same = 0, apart = 0, apart_for_all = 0, looked = 0;
   Keys taken{}, taken_for_all{};
-  for (int k = shape.head; k >= 0 && looked < kLooked; k = s_.kept[k].next, ++looked) {
+  for (int k = shape->head; k >= 0 && looked < kLooked; k = s_.kept[k].next, ++looked) {
     const Kept& kept = s_.kept[k];
     if (kept.high < plain.high) continue;
     ++better;
-    const Keys keys = keys_beside(kept, item);
-    same += none(keys) && same_programs(item, items_[kept.item]);
+    const Keys keys = keys_beside(kept, item, programs);
+    same += static_cast<int>(none(keys) && kept.programs == programs);
     apart += take_if_apart(keys, taken);
     apart_for_all += take_if_apart(kept.keys, taken_for_all);
+    if (better >= terms_.pairs && (apart_for_all > blockers_ || same >= most)) break;
   }
-  const bool competes = apart <= blockers_ && same < together_max(item);
+  const bool competes = std::max(apart, apart_for_all) <= blockers_ && same < most;
   if (competes || better < terms_.pairs) {
-    add_kept(plain.item, plain.high, competes, &shape);
-  } else if (apart_for_all > blockers_) {
-    shape.closed = plain.high;
+    add_kept(plain, competes, shape);
+  } else {
+    (apart_for_all > blockers_ ? shape->closed : class_of(plain).closed) = plain.high;
   }
 }
 
 void AllocationSearch::keep_best() {
   ++s_.calls;
-  for (const uint64_t index : s_.order) {
-    const Plain& plain = s_.plain[index];
-    Shape* shape = shape_of(items_[plain.item]);
-    if (shape == nullptr) {
-      add_kept(plain.item, plain.high, true, nullptr);
-    } else if (plain.high > shape->closed) {
-      keep(plain, *shape);
+  s_.shapes.resize(kShapes);
+  s_.classes.resize(2 * kShapes);
+  s_.kept.clear();
+  for (const Plain& listed : s_.listed) {
+    if (together_max(items_[listed.item]) > 0) add_kept(listed, true, nullptr);
+  }
+  const auto before = [this](uint32_t a, uint32_t b) {
+    const Plain &x = s_.plain[a], &y = s_.plain[b];
+    if (x.low != y.low) return x.low > y.low;
+    return x.high != y.high ? x.high > y.high : x.item < y.item;
+  };
+  const size_t n = s_.order.size();
+  for (size_t begin = 0, end = 0; begin < n; begin = end) {
+    s_.open.clear();
+    for (; end < n && s_.order[end] >> 32 == s_.order[begin] >> 32; ++end) {
+      const auto index = static_cast<uint32_t>(s_.order[end]);
+      const Plain& plain = s_.plain[index];
+      const Shape* shape = shape_of(plain.shape);
+      if (shape != nullptr && plain.high <= shape->closed) continue;
+      if (plain.high > class_of(plain).closed) s_.open.push_back(index);
     }
+    if (s_.open.size() > 1) std::sort(s_.open.begin(), s_.open.end(), before);
+    for (const uint32_t index : s_.open) keep(s_.plain[index]);
   }
 }
 
 AllocationResult AllocationSearch::run() {
   prepare_rest();
   if (terms_.insertions_max == 0 || positions_ == 0) return result_;
-  count_blockers();
   find_directions();
   find_reach();
   collect();
-  sort_plain();
+  group_plain();
   keep_best();
   const size_t n = s_.kept.size();
   s_.order.resize(n);
   for (size_t i = 0; i < n; ++i) {
     s_.order[i] = static_cast<uint64_t>(INT32_MAX - int64_t{s_.kept[i].priority}) << 32 | i;
   }
-  std::sort(s_.order.begin(), s_.order.end());
+  if (!std::is_sorted(s_.order.begin(), s_.order.end())) {
+    std::sort(s_.order.begin(), s_.order.end());
+  }
   s_.worth.resize((2 * n + kInsertionsMax + 1) * static_cast<size_t>(positions_));
   for (size_t begin = 0; begin < n;) {
     size_t end = begin;
@@ -352,7 +397,7 @@ Cause why_not_placed(const PageTerms& terms, const AllocationItem& item,
   const double weight = 1 + terms.viewer_price;
   const auto n = static_cast<int>(terms.organic.size());
   const int last = std::min(search.last_position(item), n);
-  const double own = search.own_place(item), value = search.value_of(item);
+  const double own = search.own_place(item), value = item.value;
   Cause cause = item.first_slot > last ? Cause::kNoSlot : Cause::kBelowRelevance;
   for (int p = item.first_slot; p <= last; ++p) {
     const double viewer = weight * value * terms.discount[p] - search.lost(p) - own;

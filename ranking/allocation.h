@@ -22,7 +22,7 @@ inline constexpr int kPositionsMax = 250;  // of a page
 
 // One candidate. Its gain at position p is (1 + nu) * (value * d_p - loss) + bonus * e_p.
 struct alignas(64) AllocationItem {
-  double value = 0;  // v_i: fen to the viewer at full attention; for rank >= 0 the organic value
+  double value = 0;  // v_i: fen to the viewer at full attention; for rank >= 0 organic[rank]
   double bonus = 0;  // B_i: fen per viewable exposure that programs pay; may be negative
   int rank = -1;     // where it stands in the organic list: it may only move up; -1: nowhere
   int first_slot = 0, last_slot = 199;  // legal positions, both included
@@ -71,16 +71,18 @@ struct AllocationResult {
 
 // Memory of the search, reused from call to call. What it holds is explained in allocation.cc.
 struct AllocationScratch {
-  struct Plain {  // a candidate from outside the page
+  struct Plain {  // a candidate that can gain
     double low, high;
+    uint64_t shape;
     int item;
   };
   struct Keys {
     uint64_t programs, county, creator, category;
   };
   struct Kept {
-    double high;
+    double low, high;
     Keys keys;
+    uint64_t programs;
     int item, priority;
     int next;       // in its shape, worse; -1: the last
     bool competes;  // false: it is only listed
@@ -91,16 +93,24 @@ struct AllocationScratch {
     int head = -1, tail = -1;
     double closed = 0;  // nobody who comes later and is no better in `high` is kept
   };
+  struct Class {  // of candidates that are equal but for the value
+    uint64_t shape = 0;
+    uint32_t call = 0;
+    int item = 0;  // one of them
+    double closed = 0;
+  };
   struct Row {
     double gain;          // the best alone
     const double* worth;  // per position of the window; -infinity where it may not stand
     int item;
   };
-  std::vector<double> rest;   // (kInsertionsMax + 1) x (positions + 1), row-major
-  std::vector<double> reach;  // per position
-  std::vector<Plain> plain;
-  std::vector<uint64_t> order, order_spare;
+  std::vector<double> rest;             // (kInsertionsMax + 1) x (positions + 1), row-major
+  std::vector<double> reach, by_share;  // per position
+  std::vector<Plain> plain, listed;     // from outside the page, and of it
+  std::vector<uint64_t> order;
+  std::vector<uint32_t> group, open;
   std::vector<Shape> shapes;
+  std::vector<Class> classes;
   uint32_t calls = 0;
   std::vector<Kept> kept;
   std::vector<double> worth;  // rows of kept items and what follows them

@@ -25,7 +25,7 @@ constexpr double kNowhere = -std::numeric_limits<double>::infinity();
 double AllocationSearch::fill_row(const AllocationItem& item, double* row) const {
   const int first = std::max(0, item.first_slot) - begin_;
   const int end = last_position(item) - begin_ + 1;
-  const double value = weight_ * value_of(item), bonus = item.bonus, own = own_place(item);
+  const double value = weight_ * item.value, bonus = item.bonus, own = own_place(item);
   const double *d = &terms_.discount[begin_], *e = &terms_.examine[begin_];
   const double *stays = rest(0) + begin_, *slides = rest(1) + begin_ + 1;
   double most = 0;
@@ -72,25 +72,43 @@ void AllocationSearch::find_window(std::span<const uint64_t> group) {
   width_ = end - begin_;
 }
 
+// Whether an item may gain more than `least` alone somewhere.
+bool AllocationSearch::may_gain(const Kept& kept, double least) const {
+  const double most = std::max(kept.low, kept.high);
+  const int last = last_position(items_[kept.item]);
+  for (int p = std::max(0, items_[kept.item].first_slot); p <= last; ++p) {
+    if (most > (least + lost(p)) * s_.by_share[p]) return true;
+  }
+  return false;
+}
+
+// Notes the item's pairs; the next row is at `worth` still if it has no place in the search.
+double AllocationSearch::add_pairs(const Kept& kept, double* worth) {
+  const int pairs = result_.pair_count;
+  const double least = pairs == terms_.pairs && pairs > 0 ? result_.pairs[pairs - 1].gain_fen : 0;
+  const bool searched = kept.competes && fixed_count_ < terms_.insertions_max;
+  if (!searched && (terms_.pairs == 0 || !may_gain(kept, least))) return 0;
+  const AllocationItem& item = items_[kept.item];
+  const double gain = fill_row(item, worth);
+  if (gain > least && terms_.pairs > 0) note_pairs(kept.item, worth, own_place(item));
+  return searched ? gain : 0;
+}
+
 // rows, best alone first, and behind them what follows each.
 void AllocationSearch::make_rows(std::span<const uint64_t> group) {
   s_.rows.clear();
   double* worth = s_.worth.data();
-  for (const uint64_t entry : group) {
-    const Kept& kept = s_.kept[static_cast<uint32_t>(entry)];
-    const AllocationItem& item = items_[kept.item];
-    const double gain = fill_row(item, worth);
-    if (gain <= 0) continue;
-    const int pairs = result_.pair_count;
-    if (pairs < terms_.pairs || (pairs > 0 && gain > result_.pairs[pairs - 1].gain_fen)) {
-      note_pairs(kept.item, worth, own_place(item));
+  for (const bool competes : {true, false}) {
+    for (const uint64_t entry : group) {
+      const Kept& kept = s_.kept[static_cast<uint32_t>(entry)];
+      const double gain = kept.competes == competes ? add_pairs(kept, worth) : 0;
+      if (gain <= 0) continue;
+      size_t at = s_.rows.size();
+      s_.rows.push_back({});
+      for (; at > 0 && s_.rows[at - 1].gain < gain; --at) s_.rows[at] = s_.rows[at - 1];
+      s_.rows[at] = {gain, worth, kept.item};
+      worth += width_;
     }
-    if (!kept.competes) continue;
-    size_t at = s_.rows.size();
-    s_.rows.push_back({});
-    for (; at > 0 && s_.rows[at - 1].gain < gain; --at) s_.rows[at] = s_.rows[at - 1];
-    s_.rows[at] = {gain, worth, kept.item};
-    worth += width_;
   }
   double* following = worth + s_.rows.size() * width_;
   fix_rows(following + width_);
@@ -108,8 +126,8 @@ void AllocationSearch::fix_rows(double* worth) {
   for (int k = 0; k < fixed_count_; ++k, worth += width_) {
     const auto [item, p] = fixed_[k];
     std::fill(worth, worth + width_, kNowhere);
-    worth[p - begin_] = weight_ * value_of(items_[item]) * terms_.discount[p] +
-                        items_[item].bonus * terms_.examine[p];
+    worth[p - begin_] =
+        weight_ * items_[item].value * terms_.discount[p] + items_[item].bonus * terms_.examine[p];
   }
 }
 
@@ -168,31 +186,62 @@ struct Inputs {
 // What putting `i` in at step k gains with `mask` in before.
 inline double put(const Inputs& in, Steps f, int k, unsigned mask, int i) {
   const unsigned next = mask | 1U << i;
-  return in.worth[i][k] - in.rest[mask][k] + in.rest[next][k + 1] +
+  return in.worth[i][k] - (in.rest[mask][k] - in.rest[next][k + 1]) +
          f[std::min(in.width, k + 1 + in.gap)][next];
+}
+
+template <int kCount>
+void end_steps(const Inputs& in, unsigned must, Steps f) {
+  for (unsigned mask = 0; mask < 1U << kCount; ++mask) {
+    f[in.width][mask] = (mask & must) == must ? 0 : kNowhere;
+  }
 }
 
 template <int kCount>
 void fill_steps(const Inputs& in, unsigned must, Steps f) {
   constexpr unsigned kAll = (1U << kCount) - 1;
-  for (unsigned mask = 0; mask <= kAll; ++mask) {
-    f[in.width][mask] = (mask & must) == must ? 0 : kNowhere;
-  }
+  end_steps<kCount>(in, must, f);
   for (int k = in.width - 1; k >= 0; --k) {
     f[k][kAll] = 0;
-#pragma GCC unroll 8
     for (unsigned mask = 0; mask < kAll; ++mask) {
       double most = f[k + 1][mask];
-      if (k <= in.last[mask]) {
-#pragma GCC unroll 4
-        for (int i = 0; i < kCount; ++i) {
-          if ((mask >> i & 1U) != 0) continue;
-          const double gain = put(in, f, k, mask, i);
-          most = gain > most ? gain : most;
-        }
+      for (int i = 0; i < kCount && k <= in.last[mask]; ++i) {
+        if ((mask >> i & 1U) == 0) most = std::max(most, put(in, f, k, mask, i));
       }
       f[k][mask] = most;
     }
+  }
+}
+
+// The same where rest depends on how many are in, and nothing on holes: each place of each count
+// is valued once a step, and all is unrolled.
+template <int kCount>
+void fill_plain_steps(const Inputs& in, unsigned must, Steps f) {
+  constexpr unsigned kAll = (1U << kCount) - 1;
+  end_steps<kCount>(in, must, f);
+  for (int k = in.width - 1; k >= 0; --k) {
+    double gain[kCount][kCount];  // by how many are in before, and who comes
+#pragma GCC unroll 3
+    for (int j = 0; j < kCount; ++j) {
+      const double lost = in.rest[(1U << j) - 1][k] - in.rest[(2U << j) - 1][k + 1];
+#pragma GCC unroll 3
+      for (int i = 0; i < kCount; ++i) gain[j][i] = in.worth[i][k] - lost;
+    }
+    const double* then = f[std::min(in.width, k + 1 + in.gap)];
+    const double* next = f[k + 1];
+    double* now = f[k];
+#pragma GCC unroll 8
+    for (unsigned mask = 0; mask < kAll; ++mask) {
+      double most = next[mask];
+#pragma GCC unroll 3
+      for (int i = 0; i < kCount; ++i) {
+        if ((mask >> i & 1U) != 0) continue;
+        const double total = gain[std::popcount(mask)][i] + then[mask | 1U << i];
+        most = total > most ? total : most;
+      }
+      now[mask] = most;
+    }
+    now[kAll] = 0;
   }
 }
 
@@ -200,6 +249,7 @@ void fill_steps(const Inputs& in, unsigned must, Steps f) {
 
 // What a set without moves leaves of the list, and no regard to holes.
 void AllocationSearch::plain_rest(Set& set) const {
+  set.plain = true;
   for (unsigned mask = 0; mask < 1U << set.count; ++mask) {
     set.rest[mask] = rest(std::popcount(mask)) + begin_;
     set.last[mask] = width_;
@@ -210,6 +260,12 @@ void AllocationSearch::plain_rest(Set& set) const {
 // missing.
 void AllocationSearch::moved_rest(Set& set) {
   const auto n = static_cast<int>(terms_.organic.size());
+  bool moves = n < begin_ + width_;
+  for (int i = 0; i < set.count; ++i) {
+    moves = moves || static_cast<unsigned>(items_[set.item[i]].rank) < unsigned(positions_);
+  }
+  if (!moves) return plain_rest(set);
+  set.plain = false;
   const size_t stride = static_cast<size_t>(positions_) + 1;
   for (unsigned mask = 0; mask < 1U << set.count; ++mask) {
     std::array<int, kInsertionsMax> ranks{};  // ascending
@@ -252,11 +308,11 @@ double AllocationSearch::walk(const Set& set) {
   const auto f = reinterpret_cast<Steps>(s_.walk.data());
   ++nodes_;
   if (set.count == 1) {
-    fill_steps<1>(in, set.must, f);
+    (set.plain ? fill_plain_steps<1> : fill_steps<1>)(in, set.must, f);
   } else if (set.count == 2) {
-    fill_steps<2>(in, set.must, f);
+    (set.plain ? fill_plain_steps<2> : fill_steps<2>)(in, set.must, f);
   } else {
-    fill_steps<3>(in, set.must, f);
+    (set.plain ? fill_plain_steps<3> : fill_steps<3>)(in, set.must, f);
   }
   return f[0][0];
 }
@@ -307,21 +363,26 @@ void AllocationSearch::weigh(Set& set) {
   }
 }
 
-// Tries the set with each of the rows from `from` on, and with more of those behind.
-void AllocationSearch::extend(const Set& set, size_t from) {
-  for (size_t t = from; t < s_.rows.size(); ++t) {
-    if (nodes_ > 0 && bound(set, t) <= best_total_) return;
+// Tries the set with each of the rows from `from` on, and with more of those behind. A set's own
+// walk includes its subsets at its gap: returns the least gap of those weighed.
+int AllocationSearch::extend(const Set& set, size_t from) {
+  constexpr int kNone = std::numeric_limits<int>::max();
+  int least = kNone;
+  for (size_t t = from; t < s_.rows.size() && result_.exact; ++t) {
+    if (bound(set, t) <= best_total_) break;
     const Row& row = s_.rows[t];
     if (!together(set, row.item)) continue;
-    if (nodes_ >= terms_.nodes_max) {
-      result_.exact = false;
-      return;
-    }
     Set next = with(set, row.item, row.worth);
-    weigh(next);
-    if (next.count < terms_.insertions_max) extend(next, t + 1);
-    if (!result_.exact) return;
+    int gap = kNone;
+    if (next.count < terms_.insertions_max) gap = extend(next, t + 1);
+    if (gap > next.gap) {
+      weigh(next);
+      gap = next.gap;
+    }
+    least = std::min(least, gap);
+    result_.exact = result_.exact && nodes_ < terms_.nodes_max;
   }
+  return least;
 }
 
 void AllocationSearch::run_priority(std::span<const uint64_t> group) {

@@ -15,9 +15,6 @@ class AllocationSearch {
   void prepare_rest();
   AllocationResult run();
 
-  double value_of(const AllocationItem& item) const {
-    return item.rank >= 0 ? terms_.organic[item.rank] : item.value;
-  }
   // What the viewer loses, times (1 + nu), when everything from p on slides down once.
   double lost(int p) const { return rest(0)[p] - rest(1)[p + 1]; }
   // What moving an item up costs beside the slide: its own place in the list disappears.
@@ -26,6 +23,7 @@ class AllocationSearch {
 
  private:
   using Keys = AllocationScratch::Keys;
+  using Class = AllocationScratch::Class;
   using Kept = AllocationScratch::Kept;
   using Plain = AllocationScratch::Plain;
   using Row = AllocationScratch::Row;
@@ -40,6 +38,7 @@ class AllocationSearch {
     std::array<const double*, kInsertionsMax> worth{};
     std::array<const double*, 1 << kInsertionsMax> rest{};  // per mask
     std::array<int, 1 << kInsertionsMax> last{};            // per mask: the last step without hole
+    bool plain = true;  // rest by the number in the mask alone, no holes
     int gap = 0;
     unsigned must = 0;  // mask of those that may not be left out
   };
@@ -48,30 +47,31 @@ class AllocationSearch {
   const double* rest(int j) const { return &s_.rest[static_cast<size_t>(j) * (positions_ + 1)]; }
 
   // Who may stand on a best page (allocation.cc).
-  void count_blockers();
   void find_directions();
   void find_reach();
   void collect();
-  int together_max(const AllocationItem& item) const;
-  bool ever(const AllocationItem& item) const;
-  void sort_plain();
+  void group_plain();
   void keep_best();
-  Shape* shape_of(const AllocationItem& item);
+  Shape* shape_of(uint64_t word);
+  Class& class_of(const Plain& plain);
+  int together_max(const AllocationItem& item) const;
   Keys keys_of(const AllocationItem& item) const;
-  Keys keys_beside(const Kept& kept, const AllocationItem& item) const;
-  void keep(const Plain& plain, Shape& shape);
-  void add_kept(int item, double high, bool competes, Shape* shape);
+  Keys keys_beside(const Kept& kept, const AllocationItem& item, uint64_t programs) const;
+  void keep(const Plain& plain);
+  void add_kept(const Plain& plain, bool competes, Shape* shape);
 
   // One priority (allocation_search.cc).
   void run_priority(std::span<const uint64_t> group);
   void find_window(std::span<const uint64_t> group);
   void make_rows(std::span<const uint64_t> group);
+  bool may_gain(const Kept& kept, double least) const;
+  double add_pairs(const Kept& kept, double* worth);
   double fill_row(const AllocationItem& item, double* row) const;
   void note_pairs(int item, const double* row, double own);
   void fix_rows(double* worth);
   bool together(const Set& set, int added) const;
   bool limits_hold(const Set& set, const AllocationItem& added) const;
-  void extend(const Set& set, size_t from);
+  int extend(const Set& set, size_t from);
   Set with(const Set& set, int item, const double* worth) const;
   double bound(Set set, size_t from);
   double walk(const Set& set);
@@ -87,6 +87,9 @@ class AllocationSearch {
   Direction low_, high_;
   int blockers_ = 0;  // see allocation.cc
   bool county_matters_ = false, creator_matters_ = false, category_matters_ = false;
+  int limits_ = 0;  // how many of these
+
+  Shape* last_shape_ = nullptr;  // that was looked up
 
   AllocationResult result_;
   std::array<PlacedItem, kInsertionsMax> fixed_{};  // of higher priorities, ascending by position

@@ -242,6 +242,7 @@ Case random_case(std::mt19937_64& random) {
     }
     if (pick(0, 2) == 0 && !ranks.empty()) {
       item.rank = ranks.back();
+      item.value = c.organic[item.rank];
       ranks.pop_back();
     }
     if (pick(0, 1) == 0) item.first_slot = pick(0, 4);
@@ -282,7 +283,7 @@ Case crowded_case(std::mt19937_64& random) {
     if (limits) item.county_max = static_cast<int8_t>(1 + below(2));
     if (limits && below(2) == 0) item.creator_max = 1;
     if (limits && below(2) == 0) item.category_max = 1;
-    if (ranks && i < static_cast<int>(c.organic.size())) item.rank = i;
+    if (ranks && i < static_cast<int>(c.organic.size())) item.rank = i, item.value = c.organic[i];
     c.items.push_back(item);
   }
   return c;
