@@ -46,13 +46,15 @@ namespace {
 constexpr size_t kShapes = 256;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-// Which programs: equal words, equal programs.
+// Which programs: equal words, equal programs. kProgramsMax is no program's index.
+using Programs = decltype(AllocationItem::programs);
+constexpr ProgramIndex kNo = kProgramsMax;
+constexpr std::array<Programs, kProgramsPerItemMax + 1> kUnused = {
+    {{kNo, kNo, kNo, kNo}, {0, kNo, kNo, kNo}, {0, 0, kNo, kNo}, {0, 0, 0, kNo}, {}}};
 uint64_t programs_word(const AllocationItem& item) {
-  uint64_t word = ~0ULL;  // kProgramsMax: no program's index
-  for (int k = 0; k < item.program_count; ++k) word = word << 16 | item.programs[k];
-  return word;
+  return std::bit_cast<uint64_t>(item.programs) |
+         std::bit_cast<uint64_t>(kUnused[item.program_count]);
 }
-static_assert(kProgramsPerItemMax == 4);
 
 uint64_t bit_of(uint64_t key) { return 1ULL << ((key * 0x9e3779b97f4a7c15ULL) >> 58); }
 
@@ -157,8 +159,9 @@ void AllocationSearch::find_reach() {
 int AllocationSearch::together_max(const AllocationItem& item) const {
   if (std::min({item.county_max, item.creator_max, item.category_max}) <= 0) return 0;
   int most = std::min<int>(terms_.insertions_max, item.page_max);
-  for (int k = 0; k < item.program_count; ++k) {
-    most = std::min(most, terms_.program_max[item.programs[k]]);
+  if (item.program_count == 0) return most;
+  for (int k = 0; k < kProgramsPerItemMax; ++k) {  // the first again for those that are not there
+    most = std::min(most, terms_.program_max[item.programs[k < item.program_count ? k : 0]]);
   }
   return most;
 }
@@ -296,32 +299,50 @@ AllocationScratch::Keys AllocationSearch::keys_beside(const Kept& kept, const Al
   return keys;
 }
 
-// Weighs a candidate against the kept ones of its shape, all better or equal in `low`.
-void AllocationSearch::keep(const Plain& plain) {
+// How a candidate stands against the kept ones of its shape, all better or equal in `low`.
+template <bool kLimits>
+AllocationSearch::Standing AllocationSearch::stand(const Plain& plain, const Shape& shape,
+                                                   int most) const {
   constexpr int kLooked = 64;  // bounds the work; those beyond are kept
   const AllocationItem& item = items_[plain.item];
-  const int most = together_max(item);
-  if (most <= 0) return;
-  Shape* shape = shape_of(plain.shape);
-  if (shape == nullptr) return add_kept(plain, true, nullptr);
   const uint64_t programs = programs_word(item);
   int better = 0, same = 0, apart = 0, apart_for_all = 0, looked = 0;
   Keys taken{}, taken_for_all{};
-  for (int k = shape->head; k >= 0 && looked < kLooked; k = s_.kept[k].next, ++looked) {
+  for (int k = shape.head; k >= 0 && looked < kLooked; k = s_.kept[k].next, ++looked) {
     const Kept& kept = s_.kept[k];
     if (kept.high < plain.high) continue;
     ++better;
-    const Keys keys = keys_beside(kept, item, programs);
-    same += static_cast<int>(none(keys) && kept.programs == programs);
-    apart += take_if_apart(keys, taken);
-    apart_for_all += take_if_apart(kept.keys, taken_for_all);
+    const bool same_programs = kept.programs == programs;
+    if (kLimits) {
+      const Keys keys = keys_beside(kept, item, programs);
+      same += static_cast<int>(none(keys) && same_programs);
+      apart += take_if_apart(keys, taken);
+      apart_for_all += take_if_apart(kept.keys, taken_for_all);
+    } else {
+      const uint64_t all = kept.keys.programs, keys = same_programs ? 0 : all;
+      same += static_cast<int>(same_programs);
+      apart += static_cast<int>((keys & taken.programs) == 0);
+      apart_for_all += static_cast<int>((all & taken_for_all.programs) == 0);
+      taken.programs |= (keys & taken.programs) == 0 ? keys : 0;
+      taken_for_all.programs |= (all & taken_for_all.programs) == 0 ? all : 0;
+    }
     if (better >= terms_.pairs && (apart_for_all > blockers_ || same >= most)) break;
   }
-  const bool competes = std::max(apart, apart_for_all) <= blockers_ && same < most;
-  if (competes || better < terms_.pairs) {
-    add_kept(plain, competes, shape);
+  const bool all = apart_for_all > blockers_;
+  return {!all && apart <= blockers_ && same < most, better < terms_.pairs, all};
+}
+
+void AllocationSearch::keep(const Plain& plain) {
+  const int most = together_max(items_[plain.item]);
+  if (most <= 0) return;
+  Shape* shape = shape_of(plain.shape);
+  if (shape == nullptr) return add_kept(plain, true, nullptr);
+  const Standing standing =
+      limits_ > 0 ? stand<true>(plain, *shape, most) : stand<false>(plain, *shape, most);
+  if (standing.competes || standing.listed) {
+    add_kept(plain, standing.competes, shape);
   } else {
-    (apart_for_all > blockers_ ? shape->closed : class_of(plain).closed) = plain.high;
+    (standing.closes ? shape->closed : class_of(plain).closed) = plain.high;
   }
 }
 

@@ -31,6 +31,10 @@ class AllocationSearch {
   struct Direction {
     double d = 0, e = 0;
   };
+  // Of a candidate: it may stand on a best page; among the best pairs; none worse of its shape may.
+  struct Standing {
+    bool competes, listed, closes;
+  };
   // Items put in and what the walk over the positions needs of them; mask: who is in before.
   struct Set {
     int count = 0;
@@ -57,6 +61,8 @@ class AllocationSearch {
   int together_max(const AllocationItem& item) const;
   Keys keys_of(const AllocationItem& item) const;
   Keys keys_beside(const Kept& kept, const AllocationItem& item, uint64_t programs) const;
+  template <bool kLimits>
+  Standing stand(const Plain& plain, const Shape& shape, int most) const;
   void keep(const Plain& plain);
   void add_kept(const Plain& plain, bool competes, Shape* shape);
 
