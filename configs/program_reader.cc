@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "configs/program_campaign.h"
 #include "configs/reader.h"
 #include "features/digest.h"
-#include "ranking/attributes.h"
 
 namespace shanhuo {
 namespace {
@@ -13,24 +13,6 @@ constexpr double kUnitsMax = 1e12;
 constexpr int kSlotMax = 199;
 constexpr size_t kNameBytesMax = 256;
 constexpr int64_t kWindowSecondsMax = 30 * 86'400;
-
-Condition read_condition(MapReader& map, std::string_view key, bool item_attributes) {
-  const YamlNode* node = map.any(key);
-  if (node == nullptr) return {};
-  ConditionOptions options;
-  if (item_attributes) {
-    options.attribute_known = item_attribute_known;
-    options.attributes_allowed = item_attributes_allowed();
-  }
-  std::vector<ConditionError> errors;
-  Result<Condition> condition = Condition::compile(to_value(*node), options, &errors);
-  if (condition.ok()) return std::move(condition).value();
-  if (errors.empty()) errors.push_back({"", condition.error().message});
-  for (const ConditionError& error : errors) {
-    map.error_at(*node, key, (error.pointer.empty() ? "" : error.pointer + ": ") + error.detail);
-  }
-  return {};
-}
 
 void read_names(MapReader& parent, std::string_view key, std::string& zh, std::string& en) {
   const YamlNode* node = parent.map(key);
@@ -132,6 +114,7 @@ void read_room(MapReader& parent, Program& program) {
   map.integer("window_s", window_s, 1, kWindowSecondsMax);
   map.integer("max", room.max, 1, 1);
   map.integer("hold_ms", hold_ms, 1'000, 86'400'000);
+  map.boolean("every", room.every);
   map.finish();
   room.window = Millis(window_s * 1000);
   room.hold = Millis(hold_ms);
@@ -257,6 +240,7 @@ std::optional<Program> read_program(std::string_view text, const std::string& fi
   read_frequency(map, program);
   read_fairness(map, program);
   read_area(map, program);
+  read_campaign_keys(map, program);
   read_label(map, program);
   check_whole(map, program);
   map.finish();

@@ -20,7 +20,7 @@ enum class Cause : uint8_t {
   kConflict,  // another program's item took its place
   kBlocked,
   // Not a shortfall: the program does not ask for this page.
-  kNotRunning,  // disabled, before its start or after its end
+  kNotRunning,  // disabled, before its start or after its end; or the item left by `until`
   kSurface,
   kAudience,
   kArea,

@@ -45,8 +45,8 @@ double area_radius_km(const Area& area, Millis start, Millis now) {
 }
 
 void Eligibility::begin(const RankRequest& request, const ViewerState& viewer,
-                        const Insertions& insertions, const World& world,
-                        const PriceTable& prices) {
+                        const Insertions& insertions, const World& world, const PriceTable& prices,
+                        const Graduates* graduates) {
   request_ = &request;
   viewer_ = &viewer;
   insertions_ = &insertions;
@@ -59,15 +59,48 @@ void Eligibility::begin(const RankRequest& request, const ViewerState& viewer,
   program_left_.assign(n, 0);
   program_max_.assign(n, 0);
   all_left_.assign(n, kUnlimited);
+  pairs_.assign(n, 0);
   seen_.clear();
+  graduates_ = graduates;
+  gather_limits();
 }
 
-Cause Eligibility::judge(ProgramIndex index) const {
+// All programs with limits that ask for the page hold together: the tightest wins.
+void Eligibility::gather_limits() {
+  limits_page_ = kUnlimited;
+  limits_p_click_min_ = 0;
+  for (const ProgramIndex index : world_->limiting()) {
+    if (program(index) != Cause::kNone) continue;
+    const Limits& limits = *world_->program(index).limits;
+    limits_page_ = std::min(limits_page_, limits.per_request_max);
+    limits_p_click_min_ = std::max(limits_p_click_min_, limits.p_click_min);
+    if (!limits.max) continue;
+    const int seen = count_seen({CapScope::kAll, limits.window, *limits.max}, 0);
+    limits_page_ = std::min(limits_page_, std::max(0, *limits.max - seen));
+  }
+}
+
+bool Eligibility::urgent(const EligibleItem& item) const {
+  return std::any_of(item.programs.begin(), item.programs.begin() + item.program_count,
+                     [this](ProgramIndex p) { return world_->program(p).urgent; });
+}
+
+Cause Eligibility::judge_audience(ProgramIndex index) {
+  const Program& program = world_->program(index);
+  const ViewerAttributes viewer(*request_, *viewer_);
+  if (!program.audience.matches(viewer)) return Cause::kAudience;
+  for (size_t k = 0; k < program.pairs.size(); ++k) {
+    if (program.pairs[k].audience.matches(viewer)) pairs_[index] |= uint64_t{1} << k;
+  }
+  return program.pairs.empty() || pairs_[index] != 0 ? Cause::kNone : Cause::kAudience;
+}
+
+Cause Eligibility::judge(ProgramIndex index) {
   const Program& program = world_->program(index);
   if (world_->catalogue().program_blocked(program.id)) return Cause::kBlocked;
   if (!program.runs_at(request_->now)) return Cause::kNotRunning;
   if (!program.surfaces[static_cast<size_t>(request_->surface)]) return Cause::kSurface;
-  if (!program.audience.matches(ViewerAttributes(*request_, *viewer_))) return Cause::kAudience;
+  if (const Cause cause = judge_audience(index); cause != Cause::kNone) return cause;
   if (program.area) {
     const double radius = area_radius_km(*program.area, program.start, request_->now);
     if (!request_->place || distance_km(program.area->center, *request_->place) > radius) {
@@ -179,8 +212,20 @@ EligibleItem Eligibility::start(ItemIndex index) {
   return result;
 }
 
+// Whether the item being checked is for this viewer, in a program that has been judged.
+bool Eligibility::of_pair(ProgramIndex index) const {
+  return world_->program(index).pairs.empty() ||
+         (pairs_[index] & world_->pairs_of(index, item_)) != 0;
+}
+
 void Eligibility::add(ProgramIndex index, EligibleItem& result) {
   Cause cause = program(index);
+  if (cause == Cause::kNone || cause == Cause::kCapReached) {
+    if (!of_pair(index)) cause = Cause::kAudience;
+    if (graduates_ != nullptr && graduates_->contains(*world_, index, item_)) {
+      cause = Cause::kNotRunning;  // for this item
+    }
+  }
   if (cause == Cause::kCapReached) {
     result.capped = true;
     result.program_count = 0;
@@ -190,6 +235,10 @@ void Eligibility::add(ProgramIndex index, EligibleItem& result) {
   const bool asks = cause == Cause::kNone;
   if (asks && result.program_count == kProgramsPerItemMax) return;
   if (asks) cause = current_cause_ == Cause::kNone ? frequency(index, result) : current_cause_;
+  if (cause == Cause::kNone && !world_->program(index).urgent) {
+    if (limits_page_ <= 0) cause = Cause::kFrequencyCapped;
+    result.page_left = std::min(result.page_left, limits_page_);
+  }
   if (asks || cause == Cause::kBlocked) note(index, cause);
   if (cause == Cause::kNone) {
     result.programs[result.program_count++] = index;

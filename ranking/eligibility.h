@@ -1,10 +1,12 @@
 // Whether a program asks for this page, and whether an item may be inserted into it now. Each check
 // returns the first reason against it, in the order of the checks below, or kNone.
 //
-// Programs: blocked, running, surface, audience, area, cap reached.
-// Items: there, blocked, available and in stock, in season; then for each of its programs the
-// frequency caps of that program. An item that belongs to several programs asking for the page may
-// be inserted for those that it may; but where a goal's cap is reached in any of them, for none.
+// Programs: blocked, running, surface, audience (of a pair, if it has pairs), area, cap reached.
+// Items: there, blocked, available and in stock, in season; then for each of its programs whether
+// it is of the viewer's pair, has not left by `until`, and the frequency caps of that program. An
+// item that belongs to several programs asking for the page may be inserted for those that it may;
+// but where a goal's cap is reached in any of them, for none.
+// Limits of programs that ask for this page hold for all that are not urgent (program.h).
 //
 // Programs are judged once per request, on first use. One thread, borrowed arguments.
 #pragma once
@@ -17,6 +19,7 @@
 #include "features/viewer.h"
 #include "ranking/attributes.h"
 #include "ranking/cause.h"
+#include "ranking/graduates.h"
 #include "ranking/prices.h"
 #include "ranking/request.h"
 #include "ranking/world.h"
@@ -43,9 +46,9 @@ class Eligibility {
   static constexpr int kUnlimited = 1'000'000;
 
   // Starts over for a request. `prices` of another set are ignored. `insertions` are counted in
-  // sliding windows of engine time that end at request.now.
+  // sliding windows of engine time that end at request.now. `graduates` may be nullptr: none.
   void begin(const RankRequest& request, const ViewerState& viewer, const Insertions& insertions,
-             const World& world, const PriceTable& prices);
+             const World& world, const PriceTable& prices, const Graduates* graduates = nullptr);
 
   // Why the program does not ask for this page.
   Cause program(ProgramIndex index);
@@ -69,12 +72,21 @@ class Eligibility {
   std::span<const int> program_left() const { return program_left_; }
   std::span<const int> program_max() const { return program_max_; }
 
+  // What this viewer must click with at least, for the item not to be kept out by limits.
+  double p_click_min(const EligibleItem& item) const {
+    return urgent(item) ? 0 : limits_p_click_min_;
+  }
+
   // Programs whose items were checked and that ask for this page, ascending, each with its items'
   // best outcome: kNone when one of them may be inserted.
   std::vector<MissedProgram>& seen() { return seen_; }
 
  private:
-  Cause judge(ProgramIndex index) const;
+  Cause judge(ProgramIndex index);
+  Cause judge_audience(ProgramIndex index);
+  void gather_limits();
+  bool of_pair(ProgramIndex index) const;
+  bool urgent(const EligibleItem& item) const;
   EligibleItem start(ItemIndex index);
   void add(ProgramIndex index, EligibleItem& result);
   Cause frequency(ProgramIndex index, EligibleItem& result);
@@ -93,7 +105,11 @@ class Eligibility {
   std::vector<int> program_left_;  // set when judged kNone
   std::vector<int> program_max_;
   std::vector<int> all_left_;
+  std::vector<uint64_t> pairs_;  // per program, when judged: the viewer's
   std::vector<MissedProgram> seen_;
+  const Graduates* graduates_ = nullptr;
+  int limits_page_ = kUnlimited;  // inserted items that limits leave this page, ...
+  double limits_p_click_min_ = 0;
 };
 
 }  // namespace shanhuo

@@ -118,6 +118,7 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
     candidate.similarity = parts.retrieved[i].similarity;
     candidate.organic_rank = parts.ranks.rank_of(index, world);
     score(context.options, taste, world.listing(index), context.rates.rates(index), candidate);
+    if (candidate.p_click < parts.eligibility.p_click_min(candidate.eligible)) continue;
     parts.candidates.push_back(candidate);
   }
 }

@@ -16,6 +16,7 @@
 #include "features/condition.h"
 #include "features/interaction.h"
 #include "features/item.h"
+#include "features/item_totals.h"
 
 namespace shanhuo {
 
@@ -44,6 +45,7 @@ struct RoomPolicy {
   Millis window{3'600'000};
   int max = 1;  // boosted goods per room and window
   Millis hold{180'000};
+  bool every = false;  // each room gets one as long as a good may be shown: not a matter of prices
 };
 
 enum class CapScope : uint8_t { kItem, kProgram, kCounty, kCreator, kAll };
@@ -57,6 +59,35 @@ struct Area {
   Place center;
   std::vector<std::pair<double, double>>
       radius_km;  // (minutes since start, kilometres), ascending minutes
+};
+
+// Days of every year (UTC+8) on which a program asks for more.
+struct CalendarDays {
+  Season days;
+  double goals = 1;         // times at_least and at_most of goals per day
+  double missed_value = 1;  // times missed_value_fen of every goal
+};
+
+// An item leaves the program once its lifetime has brought so much: first exposures, then merit.
+enum class UntilScope : uint8_t { kItem, kCreator };
+struct Until {
+  UntilScope scope = UntilScope::kItem;  // kCreator: the creator's items of the program together
+  TotalUnit unit = TotalUnit::kViewable;
+  int64_t reaches = 0;
+};
+
+// Items for viewers of their own, beside the program's conditions: of each other's pair alone.
+struct Pair {
+  Condition items, audience;
+};
+inline constexpr size_t kPairsOfProgramMax = 64;
+
+// What holds for the items of every program that is not urgent while this one asks for the page.
+struct Limits {
+  int per_request_max = 3;
+  Millis window{86'400'000};  // of max
+  std::optional<int> max;     // inserted items of all programs
+  double p_click_min = 0;     // an item that this viewer would click less likely stays out
 };
 
 enum class LabelKind : uint8_t { kNone, kAd, kPublicGood };
@@ -82,6 +113,10 @@ struct Program {
   double fairness_weight = 1.0;
   bool fairness_by_county = false;
   std::optional<Area> area;
+  std::vector<CalendarDays> calendar;
+  std::optional<Until> until;
+  std::vector<Pair> pairs;  // at most kPairsOfProgramMax; empty: none
+  std::optional<Limits> limits;
   Label label;
   std::string revision;  // first 16 hex digits of the file's SHA-256
   std::string file;      // where it was read from

@@ -97,7 +97,7 @@ void note_missed(const PageTerms& terms, const RankContext& context, Parts& part
       if (best == nullptr || item.value + item.bonus > best->value + best->bonus) best = &item;
     }
     slate.missed.back().cause =
-        best == nullptr ? Cause::kNoInventory : why_not_placed(terms, *best, parts.allocation);
+        best == nullptr ? Cause::kBelowRelevance : why_not_placed(terms, *best, parts.allocation);
   }
   if (programs <= kProgramsLooked) {
     for (size_t p = 0; p < programs; ++p) {
@@ -227,7 +227,8 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
   // 1. What asks for this page.
   const ViewerState& viewer = request.personalized ? context.viewer : kNobody;
   parts.ranks.begin(request);
-  parts.eligibility.begin(request, viewer, context.insertions, context.world, context.prices);
+  parts.eligibility.begin(request, viewer, context.insertions, context.world, context.prices,
+                          context.graduates);
 
   // 2. Candidates: retrieved, eligible, scored.
   find_candidates(request, context, {false, request.personalized}, parts);

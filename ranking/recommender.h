@@ -37,6 +37,7 @@ struct RankContext {
   // non-increasing here. Empty: scores in 0..1 stand as they are, others count 0.1 * 0.95^position.
   std::span<const double> organic_p_click;
   uint64_t seed = 0;  // of the exploration draw; the caller derives it from (user, request)
+  const Graduates* graduates = nullptr;  // nullptr: no item has left its program
 };
 
 // Reusable memory of one thread.

@@ -53,6 +53,18 @@ std::vector<int> present_programs(const RankContext& context, const RoomDecision
   return present;
 }
 
+// Programs that want a good in every room pay more for one than anything could be worth.
+void lift_every(const RankContext& context, RankScratch::Parts& parts) {
+  constexpr double kEveryFen = 1e9;
+  for (AllocationItem& item : parts.items) {
+    const std::span programs(item.programs.data(), static_cast<size_t>(item.program_count));
+    for (const ProgramIndex p : programs) {
+      const Program& program = context.world.program(p);
+      if (program.room->every) item.bonus = std::max(item.bonus, 0.0) + kEveryFen;
+    }
+  }
+}
+
 }  // namespace
 
 RoomDecision rank_room(const RankRequest& request, const RankContext& context,
@@ -61,11 +73,13 @@ RoomDecision rank_room(const RankRequest& request, const RankContext& context,
   RankScratch::Parts& parts = scratch.parts();
   const RankRequest room = anonymous(request);
   parts.ranks.begin(room);
-  parts.eligibility.begin(room, kNobody, context.insertions, context.world, context.prices);
+  parts.eligibility.begin(room, kNobody, context.insertions, context.world, context.prices,
+                          context.graduates);
   find_candidates(room, context, {true, false}, parts);
   PageTerms terms = make_terms(room, context, parts);
   terms.insertions_max = std::min(terms.insertions_max, 1);
   make_items(context, parts);
+  lift_every(context, parts);
   const AllocationResult best = allocate(terms, parts.items, parts.allocation);
 
   RoomDecision decision;

@@ -10,6 +10,14 @@
 namespace shanhuo {
 namespace {
 
+uint64_t pairs_matching(const Program& program, const ItemAttributes& attributes) {
+  uint64_t mask = 0;
+  for (size_t k = 0; k < program.pairs.size(); ++k) {
+    if (program.pairs[k].items.matches(attributes)) mask |= uint64_t{1} << k;
+  }
+  return mask;
+}
+
 Listing listing_of(const CatalogueItem& item, const Catalogue& catalogue,
                    const ProgramSet& programs) {
   Listing entry;
@@ -25,6 +33,7 @@ Listing listing_of(const CatalogueItem& item, const Catalogue& catalogue,
   for (size_t p = 0; p < programs.programs.size(); ++p) {
     const Program& program = *programs.programs[p];
     if (!program.enabled || !program.items.matches(attributes)) continue;
+    if (!program.pairs.empty() && pairs_matching(program, attributes) == 0) continue;
     if (entry.program_count < kProgramsOfItemMax) {
       entry.programs[entry.program_count++] = static_cast<ProgramIndex>(p);
     } else if (entry.programs_dropped < UINT8_MAX) {
@@ -91,6 +100,7 @@ void World::index_memberships(const World* previous) {
   if (previous != nullptr && previous->programs_ == programs_ && previous->chunks_ == chunks_) {
     boostable_ = previous->boostable_;
     items_of_program_ = previous->items_of_program_;
+    pairs_of_program_ = previous->pairs_of_program_;
     return;
   }
   auto boostable = std::make_shared<std::vector<ItemIndex>>();
@@ -107,6 +117,28 @@ void World::index_memberships(const World* previous) {
   }
   boostable_ = std::move(boostable);
   items_of_program_ = std::move(lists);
+  index_pairs();
+}
+
+void World::index_pairs() {
+  auto pairs = std::make_shared<std::vector<std::vector<uint64_t>>>(programs_->programs.size());
+  for (size_t p = 0; p < programs_->programs.size(); ++p) {
+    const Program& program = *programs_->programs[p];
+    if (program.pairs.empty()) continue;
+    for (const ItemIndex index : (*items_of_program_)[p]) {
+      const CatalogueItem& entry = *item(index);
+      const ItemAttributes attributes(entry, catalogue_->creator(entry.item.creator_id));
+      (*pairs)[p].push_back(pairs_matching(program, attributes));
+    }
+  }
+  pairs_of_program_ = std::move(pairs);
+}
+
+uint64_t World::pairs_of(ProgramIndex program, ItemIndex item) const {
+  const std::vector<ItemIndex>& items = (*items_of_program_)[program];
+  const auto at = std::lower_bound(items.begin(), items.end(), item);
+  CHECK(at != items.end() && *at == item);
+  return (*pairs_of_program_)[program][static_cast<size_t>(at - items.begin())];
 }
 
 std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue> catalogue,
@@ -134,6 +166,11 @@ std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue> catalo
   world->catalogue_ = std::move(catalogue);
   world->programs_ = std::move(programs);
   world->items_evaluated_ = builder.evaluated;
+  for (size_t p = 0; p < world->programs_->programs.size(); ++p) {
+    if (world->programs_->programs[p]->limits) {
+      world->limiting_.push_back(static_cast<ProgramIndex>(p));
+    }
+  }
   world->index_memberships(previous);
   return world;
 }

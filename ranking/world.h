@@ -25,7 +25,7 @@ using ProgramIndex = uint16_t;
 inline constexpr size_t kProgramsMax = 65'535;
 // An item belongs to at most so many programs, the first ones in the order of the set; the rest is
 // counted in World::memberships_dropped.
-inline constexpr int kProgramsOfItemMax = 8;
+inline constexpr int kProgramsOfItemMax = 16;
 
 // What a request reads of every item that it looks at, in one cache line: hundreds of items lie
 // anywhere in a memory far larger than the caches, and a page's time is mostly the wait for them.
@@ -53,6 +53,10 @@ class World {
   const ProgramSet& programs() const { return *programs_; }
   const Program& program(ProgramIndex index) const { return *programs_->programs[index]; }
 
+  std::shared_ptr<const ProgramSet> shared_programs() const { return programs_; }
+  // Programs with limits, in the order of the set.
+  std::span<const ProgramIndex> limiting() const { return limiting_; }
+
   // nullptr: no such item now.
   const CatalogueItem* item(ItemIndex index) const { return catalogue_->at(index); }
   const Listing& listing(ItemIndex index) const {
@@ -71,6 +75,9 @@ class World {
   // Items of one program, ascending.
   std::span<const ItemIndex> items_of(ProgramIndex program) const;
 
+  // Bit k: the item is of the program's k-th pair. Requires: the program has pairs, and the item.
+  uint64_t pairs_of(ProgramIndex program, ItemIndex item) const;
+
   uint64_t memberships_dropped() const { return memberships_dropped_; }
   // Items whose conditions were evaluated to make this world (the rest was taken over).
   uint64_t items_evaluated() const { return items_evaluated_; }
@@ -81,12 +88,15 @@ class World {
                                                   const World* previous);
   // Fills the lists below from chunks_.
   void index_memberships(const World* previous);
+  void index_pairs();
 
   std::shared_ptr<const Catalogue> catalogue_;
   std::shared_ptr<const ProgramSet> programs_;
   std::vector<std::shared_ptr<const Chunk>> chunks_;
   std::shared_ptr<const std::vector<ItemIndex>> boostable_;
   std::shared_ptr<const std::vector<std::vector<ItemIndex>>> items_of_program_;
+  std::shared_ptr<const std::vector<std::vector<uint64_t>>> pairs_of_program_;  // beside it
+  std::vector<ProgramIndex> limiting_;
   uint64_t memberships_dropped_ = 0;
   uint64_t items_evaluated_ = 0;
 };

@@ -11,6 +11,7 @@ import json
 import random
 import re
 import sys
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,6 +95,11 @@ def read_kinds():
     return kinds
 
 
+def one_in(n, text):
+    """One of `n`, by the text alone: what is added by it changes nothing else of the catalogue."""
+    return zlib.crc32(text.encode()) % n == 0
+
+
 class Catalogue:
     """Items and creators as they are made, in order; creators are made on first use."""
 
@@ -130,7 +136,14 @@ class Catalogue:
         if creator_id == "creator-433124-1":
             name = "花垣县农人小石"
         groups = ["county"] + (["partner"] if self.rng.random() < 0.1 else [])
+        groups += ["young_founder"] if one_in(8, creator_id) else []
         return self.add_creator(creator_id, name, groups, trained=self.rng.random() < 0.2)
+
+
+def labels(item_id, category):
+    """What shops say of some goods beside what they are."""
+    made_by_hand = category == "craft" or (category == "tea" and one_in(3, item_id))
+    return ["绿色商品"] * one_in(8, item_id + "g") + ["非遗"] * made_by_hand
 
 
 def add_good(cat, kinds, item_id, creator, county, name, kind, pack):
@@ -140,7 +153,8 @@ def add_good(cat, kinds, item_id, creator, county, name, kind, pack):
     price = rng.randrange(low, high) * 100 + 90
     title = f"{name} {rng.choice(WORDS[category])} {pack_text} {rng.choice(PROMISES)}"
     item = {"item_id": item_id, "kind": "farm_good", "title": title, "creator_id": creator,
-            "county": county, "category": category, "tags": [tag, PROVINCES[county[:2]], "助农"],
+            "county": county, "category": category,
+            "tags": [tag, PROVINCES[county[:2]], "助农", *labels(item_id, category)],
             "price_fen": price, "stock": rng.randrange(60, 6000), "place": cat.place(county)}
     if season:
         item["season"] = season
@@ -175,18 +189,18 @@ def add_goods(cat):
 
 def add_spots(cat):
     """Videos of scenic spots: five of a known place, three where the county is one of the 832."""
-    spots = [(county[:2], county, name, 5) for what, county, name, _ in rows("field.tsv")
+    spots = [(county[:2], county, name, 5, []) for what, county, name, _ in rows("field.tsv")
              if what == "spot"]
-    spots += [(province, county, name, 2 if county == "-" else 3)
+    spots += [(province, county, name, 2 if county == "-" else 3, ["5A景区"])
               for province, county, name in rows("spots.tsv")]
     numbers = {}
-    for province, county, name, videos in spots:
+    for province, county, name, videos, grade in spots:
         number = numbers[province] = numbers.get(province, 0) + 1
         for video, scene in enumerate(cat.rng.sample(SCENES, videos), start=1):
             item = {"item_id": f"spot-{province}{number:02}-{video:02}", "kind": "scenic_video",
                     "title": scene.format(s=name),
                     "creator_id": spot_creator(cat, province, county)}
-            tags = ["旅游", PROVINCES[province]]
+            tags = ["旅游", PROVINCES[province], *grade]
             if county != "-":
                 item["county"] = county
                 item["place"] = cat.place(county)

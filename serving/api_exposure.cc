@@ -3,14 +3,9 @@
 #include <charconv>
 #include <map>
 
-#include "serving/http_api.h"
+#include "serving/exposure_json.h"
 
 namespace shanhuo {
-namespace {
-
-constexpr std::string_view kColumns =
-    "served,viewable,unique_viewers,clicks,plays,watch_ms,likes,orders,amount_fen,"
-    "boosted_viewable,boosted_orders";
 
 bool read_time(const HttpRequest& request, std::string_view name, Millis& target,
                std::vector<FieldError>& errors) {
@@ -41,6 +36,12 @@ void write_numbers(JsonWriter& json, const ExposureNumbers& numbers) {
   json.field("boosted_viewable", counts.boosted_viewable);
   json.field("boosted_orders", counts.boosted_orders);
 }
+
+namespace {
+
+constexpr std::string_view kColumns =
+    "served,viewable,unique_viewers,clicks,plays,watch_ms,likes,orders,amount_fen,"
+    "boosted_viewable,boosted_orders";
 
 std::string csv_numbers(const ExposureNumbers& numbers) {
   const Counts& c = numbers.counts;

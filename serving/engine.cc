@@ -79,6 +79,8 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       retriever_(options_.retrieval),
       ranking_(std::make_shared<const RankingOptions>(options_.ranking)),
       world_(build_world(catalogue_.snapshot(), programs_.current())),
+      totals_(options_.features.items.items_max, interner_),
+      graduates_(std::make_shared<const Graduates>()),
       keys_(nullptr) {
   catalogue_.set_codec({encode_catalogue_change, decode_catalogue_change});
 }
@@ -149,9 +151,10 @@ Status Engine::start() {
   make_features();
   features_->keep_cold_in(checkpoints_->store());
   ranker_ = std::make_unique<Ranker>(RankerParts{options_, ranking_, time_, interner_, *features_,
-                                                 world_, keys_, retriever_, prices_, calibration_,
-                                                 *decisions_, metrics_});
+                                                 world_, graduates_, keys_, retriever_, prices_,
+                                                 calibration_, *decisions_, metrics_});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
+  observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<LabelObserver>(ranker_->slates(), calibration_));
   for (const auto& observer : observers_) features_->add_observer(observer.get());
   seed_prices_ = std::make_unique<SeedPrices>(*this);
@@ -169,8 +172,9 @@ Status Engine::start() {
     parts.dedup.push_back(dedup.get());
     parts.checkpointed.push_back(dedup.get());
   }
-  parts.checkpointed.insert(parts.checkpointed.end(), {features_.get(), &calibration_, &prices_,
-                                                       decisions_.get(), seed_prices_.get()});
+  parts.checkpointed.insert(
+      parts.checkpointed.end(),
+      {features_.get(), &totals_, &calibration_, &prices_, decisions_.get(), seed_prices_.get()});
   parts.clock = &clock_;
   PipelineOptions stream = options_.stream;
   stream.caller_clock = time_.by_caller();
@@ -233,46 +237,6 @@ void Engine::stop() {
   }
 }
 
-double Engine::delivered(const ProgramId& program, GoalUnit unit, Millis from, Millis to) const {
-  double sum = 0;
-  for (const auto& [day, counts] : features_->programs().days(program_hash(program.view()))) {
-    if (day < day_of(from) || start_of_day(day) >= to) continue;
-    sum += static_cast<double>(unit == GoalUnit::kViewable ? counts.viewable
-                               : unit == GoalUnit::kClick  ? counts.clicks
-                                                           : counts.orders);
-  }
-  return sum;
-}
-
-void Engine::take_over_programs() {
-  const std::shared_ptr<const ProgramSet> programs = programs_.current();
-  int64_t window_max_ms = kDay.count();
-  for (const auto& program : programs->programs) {
-    for (const FrequencyCap& cap : program->frequency) {
-      window_max_ms = std::max(window_max_ms, cap.window.count());
-    }
-  }
-  features_->frequency().set_window_max(window_max_ms);
-  prices_.set_programs(
-      programs,
-      [this](const ProgramId& id, GoalUnit unit, Millis from, Millis to) {
-        return delivered(id, unit, from, to);
-      },
-      time_.now());
-}
-
-// The world follows the catalogue and the programs; prices are of the same set before it is
-// published.
-void Engine::refresh_world() {
-  const std::lock_guard lock(world_mutex_);
-  const std::shared_ptr<const World> before = world_.get();
-  const std::shared_ptr<const Catalogue> catalogue = catalogue_.snapshot();
-  const std::shared_ptr<const ProgramSet> programs = programs_.current();
-  if (&before->catalogue() == catalogue.get() && &before->programs() == programs.get()) return;
-  if (prices_.table()->programs_version != programs->version) take_over_programs();
-  world_.set(build_world(catalogue, programs, before.get()));
-}
-
 void Engine::upkeep() {
   int rounds = 0;
   std::unique_lock lock(stop_mutex_);
@@ -288,6 +252,7 @@ void Engine::upkeep() {
       }
     }
     refresh_world();
+    graduates_.set(find_graduates(*world_.get(), totals_));
     prices_.step(time_.now());
     if (rounds % 10 == 0) calibration_.publish();
     lock.lock();
@@ -337,13 +302,6 @@ Status Engine::backup(const std::string& directory) {
 
 void Engine::set_ranking(const RankingOptions& options) {
   ranking_.set(std::make_shared<const RankingOptions>(options));
-}
-
-Status Engine::set_program_enabled(std::string_view id, bool enabled,
-                                   const std::optional<std::string>& if_revision) {
-  const Status status = programs_.set_enabled(id, enabled, if_revision);
-  refresh_world();
-  return status;
 }
 
 bool Engine::ready(std::string& why) const {

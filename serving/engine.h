@@ -23,7 +23,9 @@
 
 #include "configs/engine_options.h"
 #include "configs/program_store.h"
+#include "features/item_totals.h"
 #include "models/calibration.h"
+#include "ranking/graduates.h"
 #include "ranking/price_controller.h"
 #include "ranking/retrieval.h"
 #include "serving/decision_book.h"
@@ -78,6 +80,7 @@ class Engine {
   const Interner& interner() const { return interner_; }
   std::shared_ptr<const Catalogue> catalogue() const { return catalogue_.snapshot(); }
   std::shared_ptr<const World> world() const { return world_.get(); }
+  std::shared_ptr<const Graduates> graduates() const { return graduates_.get(); }
   const FeatureStore& features() const { return *features_; }
   const ProgramStore& programs() const { return programs_; }
   const PriceController& prices() const { return prices_; }
@@ -121,6 +124,8 @@ class Engine {
   IndexRetriever retriever_;
   Published<RankingOptions> ranking_;
   Published<World> world_;
+  ItemTotals totals_;
+  Published<Graduates> graduates_;
   Published<TokenKeys> keys_;
   OpenedLog log_;
   std::unique_ptr<CheckpointStore> checkpoints_;
@@ -132,7 +137,9 @@ class Engine {
   std::unique_ptr<SeedPrices> seed_prices_;
   std::unique_ptr<Pipeline> pipeline_;
 
-  std::mutex world_mutex_;  // one builder of worlds at a time
+  std::mutex world_mutex_;            // one builder of worlds at a time
+  int64_t programs_day_ = INT64_MIN;  // of the goals that prices have; guarded by world_mutex_ once
+                                      // the engine runs
   std::mutex metrics_mutex_;
   PipelineStats synced_;  // guarded by metrics_mutex_
 

@@ -62,6 +62,7 @@ std::span<const Route> HttpApi::routes() {
       Route{"DELETE", "/v1/blocks/{kind}/{id}", kOperate, true, &HttpApi::delete_block},
       Route{"GET", "/v1/programs", kOperate, false, &HttpApi::list_programs},
       Route{"GET", "/v1/programs/{id}", kOperate, false, &HttpApi::get_program},
+      Route{"GET", "/v1/programs/{id}/board", kOperate, true, &HttpApi::get_board},
       Route{"PATCH", "/v1/programs/{id}", kOperate, true, &HttpApi::patch_program},
       Route{"GET", "/v1/parameters", kOperate, false, &HttpApi::list_parameters},
       Route{"GET", "/v1/stats", kOperate, false, &HttpApi::stats},

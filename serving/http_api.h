@@ -66,6 +66,7 @@ class HttpApi {
   // api_exposure.cc
   void get_creator(Call& call);
   void get_exposure(Call& call);
+  void get_board(Call& call);
   // api_programs.cc
   void list_programs(Call& call);
   void get_program(Call& call);

@@ -31,6 +31,20 @@ void PriceObserver::take_back(const Contribution& contribution) {
   }
 }
 
+void TotalsObserver::observe(const Counted& counted) {
+  const EventType type = counted.event.type;
+  if (counted.viewable) totals_.add(counted.item, TotalUnit::kViewable, 1);
+  if (type == EventType::kClick) totals_.add(counted.item, TotalUnit::kClick, 1);
+  if (type == EventType::kOrder) totals_.add(counted.item, TotalUnit::kOrder, 1);
+  if (type == EventType::kDeed) totals_.add(counted.item, TotalUnit::kDeed, 1);
+}
+
+void TotalsObserver::take_back(const Contribution& contribution) {
+  if (contribution.viewable) totals_.add(contribution.item, TotalUnit::kViewable, -1);
+  if (contribution.type == EventType::kClick) totals_.add(contribution.item, TotalUnit::kClick, -1);
+  if (contribution.type == EventType::kDeed) totals_.add(contribution.item, TotalUnit::kDeed, -1);
+}
+
 void LabelObserver::observe(const Counted& counted) {
   const Interaction& event = counted.event;
   const bool click = event.type == EventType::kClick;

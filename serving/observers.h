@@ -1,9 +1,10 @@
 // What hears of every event that the fold has counted, besides the feature store's own state: the
-// prices of the programs, and the calibration of the callers' scores. Called on the fold's thread,
-// in log order; what they write to is thread-safe and outlives them.
+// prices of the programs, the lifetime of items, and the calibration of the callers' scores. Called
+// on the fold's thread, in log order; what they write to is thread-safe and outlives them.
 #pragma once
 
 #include "features/feature_store.h"
+#include "features/item_totals.h"
 #include "models/calibration.h"
 #include "ranking/price_controller.h"
 #include "serving/slate_book.h"
@@ -19,6 +20,17 @@ class PriceObserver final : public FoldObserver {
 
  private:
   PriceController& prices_;
+};
+
+// What counted adds to the lifetime of its item.
+class TotalsObserver final : public FoldObserver {
+ public:
+  explicit TotalsObserver(ItemTotals& totals) : totals_(totals) {}
+  void observe(const Counted& counted) override;
+  void take_back(const Contribution& contribution) override;
+
+ private:
+  ItemTotals& totals_;
 };
 
 // Organic impressions and clicks label the scores that their requests carried.

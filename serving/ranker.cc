@@ -73,11 +73,13 @@ struct Ranker::Page {
       : scratch(s),
         options(parts.ranking.get()),
         world(parts.world.get()),
+        graduates(parts.graduates.get()),
         prices(parts.prices.table()) {}
 
   Scratch& scratch;
   std::shared_ptr<const RankingOptions> options;
   std::shared_ptr<const World> world;
+  std::shared_ptr<const Graduates> graduates;
   std::shared_ptr<const PriceTable> prices;
   ViewerState viewer;
   Insertions insertions;
@@ -88,8 +90,10 @@ struct Ranker::Page {
   std::string body;
 
   RankContext context(const RankerParts& parts, const RankRequest& request) const {
-    return {viewer,          insertions, *world,          *prices,           parts.features,
-            parts.retriever, *options,   scratch.p_click, slate_key(request)};
+    return {viewer,         insertions,      *world,
+            *prices,        parts.features,  parts.retriever,
+            *options,       scratch.p_click, slate_key(request),
+            graduates.get()};
   }
 };
 

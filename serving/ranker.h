@@ -40,6 +40,7 @@ struct RankerParts {
   const Interner& interner;
   FeatureStore& features;
   const Published<World>& world;
+  const Published<Graduates>& graduates;
   const Published<TokenKeys>& keys;
   IndexRetriever& retriever;
   PriceController& prices;

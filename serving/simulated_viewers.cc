@@ -16,7 +16,8 @@ constexpr double kVisitShare[] = {0.25, 0.40, 0.35};
 constexpr double kPagesMean[] = {2, 4, 7};
 constexpr double kRoomVisitShare = 0.06;
 constexpr double kRoomPagesMean = 3;
-constexpr int kPagesMax = 60;  // of one visit
+constexpr double kFestivalShare = 0.05, kOpeningShare = 0.25;  // of the visits without a room
+constexpr int kPagesMax = 60;                                  // of one visit
 
 constexpr int64_t kDwellMsMax = 600'000;
 constexpr double kGlanceMedianMs = 1'700, kGlanceSigma = 0.8;  // what is not clicked
@@ -26,6 +27,7 @@ constexpr int64_t kPlayMsMin = 300;
 // After a click.
 constexpr double kLike = 0.12, kComment = 0.02, kShareOn = 0.02, kFollow = 0.015;
 constexpr double kAddToCart = 0.25, kOrder = 0.10, kRefund = 0.03, kSecondPiece = 0.15;
+constexpr double kDeed = 0.3;       // for a cause
 constexpr double kDislike = 0.004;  // without one
 
 bool is_video(ItemKind kind) { return kind == ItemKind::kVideo || kind == ItemKind::kScenicVideo; }
@@ -71,6 +73,8 @@ Visit SimulatedViewers::begin_visit(Random& random) const {
     visit.pages_left = geometric(kRoomPagesMean, random);
   } else {
     visit.pages_left = geometric(kPagesMean[tier], random);
+    visit.festival = random.chance(kFestivalShare);
+    visit.opening = random.chance(kOpeningShare);
   }
   return visit;
 }
@@ -87,7 +91,10 @@ void SimulatedViewers::write_request(const Visit& visit, Millis now, bool caller
                                                     static_cast<unsigned long long>(number))));
   request_id_.assign(request_prefix_).append("-").append(std::to_string(number));
   request_id_.append("-").append(std::to_string(viewer().pages++));
-  surface_ = visit.room < 0 ? Surface::kFeed : Surface::kLiveRoom;
+  surface_ = visit.opening     ? Surface::kOpenScreen
+             : visit.room >= 0 ? Surface::kLiveRoom
+             : visit.festival  ? Surface::kFestival
+                               : Surface::kFeed;
 
   body.clear();
   JsonWriter json(body);
@@ -99,8 +106,16 @@ void SimulatedViewers::write_request(const Visit& visit, Millis now, bool caller
   json.key("context");
   json.begin_object();
   json.field("city", traits_.city);
+  json.key("place");
+  json.begin_object();
+  json.field("lat", traits_.home.lat);
+  json.field("lon", traits_.home.lon);
   json.end_object();
-  if (visit.room < 0) {
+  json.end_object();
+  organic_.clear();
+  if (visit.opening) {
+    write_opening(json);
+  } else if (visit.room < 0) {
     write_feed(json);
   } else {
     write_room(world_.rooms()[static_cast<size_t>(visit.room)], json);
@@ -122,8 +137,14 @@ void SimulatedViewers::write_feed(JsonWriter& json) {
   json.end_array();
 }
 
+void SimulatedViewers::write_opening(JsonWriter& json) {
+  json.field("count", 1);
+  json.key("candidates");
+  json.begin_array();
+  json.end_array();
+}
+
 void SimulatedViewers::write_room(const SimulatedRoom& room, JsonWriter& json) {
-  organic_.clear();
   json.field("count", room.lineup.size() + 2);
   json.key("room");
   json.begin_object();
@@ -176,7 +197,7 @@ Result<PageOutcome> SimulatedViewers::react(json::Value answer, Millis now,
     look_at(seen, outcome, pending);
     looking = viewer().random.chance(traits_.patience);
   }
-  if (visit_.room >= 0) watch_room(now, outcome, pending);
+  if (surface_ == Surface::kLiveRoom) watch_room(now, outcome, pending);
   return outcome;
 }
 
@@ -219,6 +240,9 @@ void SimulatedViewers::act_on_click(Seen& seen, int64_t at_ms, PageOutcome& outc
   for (const auto& [type, probability] : kAfterwards) {
     at_ms += 1'000;
     if (random.chance(probability)) emit(seen, type, at_ms, at_ms, pending);
+  }
+  if (seen.item->kind == ItemKind::kCause && random.chance(kDeed)) {
+    emit(seen, EventType::kDeed, at_ms, at_ms, pending);
   }
   if (seen.item->kind != ItemKind::kFarmGood || seen.item->price_fen == 0) return;
   const bool orders = random.chance(kOrder);

@@ -6,7 +6,8 @@
 //
 // A page goes by from top to bottom. Each position is looked at with the viewer's patience; what is
 // looked at is an impression with viewable_ms, a video that is looked at also a play with watch_ms;
-// then, by the truth, click, like, comment, share, follow, add_to_cart, order, dislike and refund.
+// then, by the truth, click, deed, like, comment, share, follow, add_to_cart, order, dislike, and
+// refund.
 // Every event repeats request_id, surface, position and, where the answer gave one, the token.
 #pragma once
 
@@ -32,17 +33,20 @@ inline constexpr int kOrganicCandidates = 30;
 // Events as JSON lines, by the time at which they will have happened.
 using PendingEvents = std::multimap<int64_t, std::string>;
 
-// A visit: pages one after the other, of the feed or of one live room.
+// A visit: pages one after the other, of the feed, of the festival's page or of one live room. Some
+// begin with the opening screen, which counts as no page.
 struct Visit {
   uint32_t viewer = 0;
   int pages_left = 0;
-  int room = -1;  // index into rooms(); -1: the feed
+  int room = -1;  // index into rooms(); -1: none
+  bool festival = false;
+  bool opening = false;  // the opening screen comes next
 };
 
 struct PageOutcome {
   int64_t left_ms = 0;       // when the viewer has left the page
   double organic_value = 0;  // expected true clicks of the first kPageCount organic items
-  double value = 0;          // of the page as it was answered; both 0 in rooms
+  double value = 0;          // of the page as it was answered; both 0 without an organic list
   uint32_t inserted = 0;     // items that are not organic
   uint32_t unknown_items = 0;
   uint64_t orders = 0;
@@ -80,6 +84,7 @@ class SimulatedViewers {
   };
 
   void write_feed(JsonWriter& json);
+  static void write_opening(JsonWriter& json);
   void write_room(const SimulatedRoom& room, JsonWriter& json);
   void look_at(Seen& seen, PageOutcome& outcome, PendingEvents& pending);
   void act_on_click(Seen& seen, int64_t at_ms, PageOutcome& outcome, PendingEvents& pending);

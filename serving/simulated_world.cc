@@ -17,21 +17,29 @@ constexpr size_t kLineupMax = 6;
 struct City {
   std::string_view name;
   double share;
+  Place centre;
 };
 // Where viewers are; shares add up to 1.
 constexpr std::array<City, 20> kCities = {{
-    {"北京", .09}, {"上海", .09}, {"广州", .08}, {"成都", .08},     {"深圳", .07},
-    {"重庆", .06}, {"杭州", .06}, {"武汉", .05}, {"西安", .05},     {"郑州", .05},
-    {"南京", .04}, {"长沙", .04}, {"天津", .04}, {"苏州", .04},     {"昆明", .03},
-    {"贵阳", .03}, {"沈阳", .03}, {"济南", .03}, {"呼和浩特", .02}, {"太原", .02},
+    {"北京", .09, {39.90, 116.41}},     {"上海", .09, {31.23, 121.47}},
+    {"广州", .08, {23.13, 113.26}},     {"成都", .08, {30.57, 104.07}},
+    {"深圳", .07, {22.54, 114.06}},     {"重庆", .06, {29.56, 106.55}},
+    {"杭州", .06, {30.27, 120.16}},     {"武汉", .05, {30.59, 114.31}},
+    {"西安", .05, {34.34, 108.94}},     {"郑州", .05, {34.75, 113.63}},
+    {"南京", .04, {32.06, 118.80}},     {"长沙", .04, {28.23, 112.94}},
+    {"天津", .04, {39.08, 117.20}},     {"苏州", .04, {31.30, 120.58}},
+    {"昆明", .03, {25.04, 102.72}},     {"贵阳", .03, {26.65, 106.63}},
+    {"沈阳", .03, {41.80, 123.43}},     {"济南", .03, {36.65, 117.12}},
+    {"呼和浩特", .02, {40.84, 111.75}}, {"太原", .02, {37.87, 112.55}},
 }};
+constexpr double kAroundDegrees = 0.3;
 
-std::string_view city_of(double draw) {
+const City& city_of(double draw) {
   for (const City& city : kCities) {
-    if (draw < city.share) return city.name;
+    if (draw < city.share) return city;
     draw -= city.share;
   }
-  return kCities[0].name;
+  return kCities[0];
 }
 
 // Kinds of draws that hang on one key.
@@ -53,6 +61,8 @@ double base_of(ItemKind kind) {
       return -2.3;
     case ItemKind::kScenicVideo:
       return -2.0;
+    case ItemKind::kCause:
+      return -2.4;
     default:
       return -2.1;
   }
@@ -154,7 +164,10 @@ ViewerTraits SimulatedWorld::traits(uint64_t viewer) const {
   traits.rural = 0.7 * random.normal();
   traits.travel = 0.7 * random.normal();
   traits.patience = 0.88 + 0.1 * random.uniform();
-  traits.city = city_of(random.uniform());
+  const City& city = city_of(random.uniform());
+  traits.city = city.name;
+  const auto around = [&] { return kAroundDegrees * (2 * random.uniform() - 1); };
+  traits.home = {round4(city.centre.lat + around()), round4(city.centre.lon + around())};
   return traits;
 }
 

@@ -44,6 +44,7 @@ struct ViewerTraits {
   double travel = 0;      // liking for places
   double patience = 0.9;  // P(goes on to the next position)
   std::string_view city;
+  Place home;  // within some 30 km of the city's centre
 };
 
 struct OrganicCandidate {

@@ -1,6 +1,7 @@
 #include "serving/simulation_lane.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -163,6 +164,7 @@ Status SimulationLane::take_page(Visit visit) {
   summary_.orders += outcome.orders;
   summary_.organic_value += outcome.organic_value;
   summary_.value += outcome.value;
+  if (std::exchange(visit.opening, false)) ++visit.pages_left;
   if (--visit.pages_left > 0) visits_.emplace(outcome.left_ms + 1'000, visit);
   return {};
 }
