@@ -123,6 +123,12 @@ Status Pipeline::Loop::check_position(const SourcePosition& position) const {
                                                ", before " + std::to_string(position.next_offset) +
                                                " where the checkpoint stands");
   }
+  const int64_t first = parts_.log->first_offset(position.topic, position.partition);
+  if (first > position.next_offset) {
+    return gap_error(ErrorCode::kNotFound, where + " begins at offset " + std::to_string(first) +
+                                               ", after " + std::to_string(position.next_offset) +
+                                               " where the checkpoint stands");
+  }
   if (position.next_offset == 0 || position.last_digest == 0) return {};
   auto reader = parts_.log->read(position.topic, {{position.partition, position.next_offset - 1}});
   if (!reader.ok()) return reader.error();

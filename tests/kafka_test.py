@@ -5,7 +5,6 @@ Fails, not skips, without a broker. Run: python3 tests/kafka_test.py"""
 import base64
 import json
 import os
-import random
 import re
 import threading
 import time
@@ -160,41 +159,7 @@ class ForeignClients(unittest.TestCase):
         self.assertEqual(self.engine.ask("GET", "/v1/users/gone").status, 404)
 
 
-class Load:
-    """Events of many viewers, a tenth of them repeated, straight into the topic by kcat."""
-
-    def __init__(self, prefix, batches, size):
-        self.topic, self.batches, self.size = prefix + "interactions", batches, size
-        self.random = random.Random(7)
-        self.unique, self.sent = {}, 0
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        for batch in range(self.batches):
-            fresh = [event(f"l{batch}-{n}", f"u{self.random.randrange(500)}",
-                           f"item{self.random.randrange(20)}") for n in range(self.size)]
-            again = self.random.sample(fresh, self.size // 10)
-            self.unique.update({each["event_id"]: each for each in fresh})
-            self.sent += self.size + len(again)
-            BROKER.kcat("-P", "-t", self.topic, "-K", "|", *MURMUR, text="".join(
-                f"{each['user_id']}|{json.dumps(each)}\n" for each in fresh + again))
-            time.sleep(0.05)
-
-
 class Faults(unittest.TestCase):
-    def test_an_engine_killed_again_and_again_counts_everything_once(self):
-        prefix = BROKER.topics()
-        engine = BROKER.engine(prefix)
-        self.addCleanup(engine.close)
-        load = Load(prefix, 40, 500)
-        for _ in range(6):
-            time.sleep(0.4)
-            engine.restart("kill")
-        load.thread.join()
-        wait_for(engine, applied=len(load.unique), duplicate=load.sent - len(load.unique),
-                 late=0, dead=0)
-
     @unittest.skipIf("KAFKA_BOOTSTRAP" in os.environ, "not our broker to kill")
     def test_a_broker_killed_under_load_loses_nothing_and_ranking_never_fails(self):
         prefix = BROKER.topics()

@@ -4,6 +4,7 @@ until the soak's time is over, on a real engine process. Prints what it does and
 table in Markdown (docs/faults.md keeps the last one); fails at the first difference. Run by
 scripts/test_long.sh: KILLS=200 EVENTS=2000000 SOAK_MINUTES=30 python3 tests/faults/long.py"""
 
+import contextlib
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import kafka_broker  # noqa: E402  (after the path)
 from faults import members, scenarios  # noqa: E402
+from faults import on_kafka as kafka_faults  # noqa: E402
 
 
 def number(name, default):
@@ -67,6 +69,12 @@ def on_kafka(report):
         report.run("members", members.every_two_seconds, broker, number("MEMBER_SECONDS", 180))
     finally:
         broker.close()
+    with contextlib.ExitStack() as ends:
+        broker, proxy = kafka_faults.proxied_broker(ends.callback)
+        report.run("kafka: kill -9", kafka_faults.kills, broker, number("KILLS", 200) // 4)
+        report.run("kafka: broker stopped", kafka_faults.broker_stopped, broker, 30,
+                   kafka_faults.CAUGHT_UP_LONG_S)
+        report.run("kafka: network", kafka_faults.network, broker, proxy, 30, 10)
 
 
 def main():

@@ -8,6 +8,7 @@
 //     wire.MESSAGE
 //   node client.mjs topics BOOTSTRAP PREFIX PARTITIONS       makes Shanhuo's four
 //   node client.mjs drop BOOTSTRAP TOPIC
+//   node client.mjs cut BOOTSTRAP TOPIC     drops all but each partition's last record
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import kafkajs from "kafkajs";
@@ -103,11 +104,34 @@ function shanhuoTopics(prefix, partitions) {
   ];
 }
 
+// Waits until the broker knows them: kafkajs's own waiting gives up where a broker that is busy
+// has made them and does not say so yet.
+async function createTopics(admin, topics) {
+  await admin.createTopics({ topics, waitForLeaders: false });
+  const names = topics.map(({ topic: name }) => name);
+  for (;;) {
+    try {
+      const known = await admin.fetchTopicMetadata({ topics: names });
+      const led = known.topics.flatMap((each) => each.partitions).every((each) => each.leader >= 0);
+      if (led) return;
+    } catch (error) {
+      if (!error.retriable) throw error;
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
 if (verb === "topics") {
   const topics = shanhuoTopics(topic, rest[0]);
-  await administrate((admin) => admin.createTopics({ topics, waitForLeaders: true }));
+  await administrate((admin) => createTopics(admin, topics));
 } else if (verb === "drop") await administrate((admin) => admin.deleteTopics({ topics: [topic] }));
-else if (verb === "produce") await produce("");
+else if (verb === "cut") {
+  await administrate(async (admin) => {
+    const ends = await admin.fetchTopicOffsets(topic);
+    const partitions = ends.map(({ partition, high }) => ({ partition, offset: `${high - 1}` }));
+    await admin.deleteTopicRecords({ topic, partitions });
+  });
+} else if (verb === "produce") await produce("");
 else if (verb === "transact") await produce(rest[0]);
 else if (verb === "consume") await consume(rest[0], rest[1]);
 else throw new Error(`no verb ${verb}`);
