@@ -1,5 +1,6 @@
 #include "serving/serve.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -127,12 +128,23 @@ class LiveOptions {
   std::string text_;
 };
 
+// SIGINT or SIGTERM came to a thread that is not ours to mask.
+std::atomic<bool> asked_to_stop{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
 // Blocks SIGINT and SIGTERM: before any thread starts, so that only wait_for_signal() sees them.
+// But OpenBLAS has made a thread before main(); what it is given would end the process there and
+// then.
 sigset_t block_signals() {
+  struct sigaction note {};
+  note.sa_handler = [](int) { asked_to_stop.store(true); };
+  note.sa_flags = SA_RESTART;
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    sigaddset(&signals, signal);
+    sigaction(signal, &note, nullptr);
+  }
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
@@ -140,7 +152,7 @@ sigset_t block_signals() {
 // Waits for SIGINT or SIGTERM; meanwhile changed tokens and, by `look`, options come into force.
 void wait_for_signal(const sigset_t& signals, Access& access, const std::function<void()>& look) {
   const timespec period{0, 300'000'000};
-  while (sigtimedwait(&signals, nullptr, &period) <= 0) {
+  while (sigtimedwait(&signals, nullptr, &period) <= 0 && !asked_to_stop.load()) {
     look();
     const Result<bool> reloaded = access.reload_if_changed();
     if (!reloaded.ok()) {

@@ -3,10 +3,23 @@
 form; scripts/test_long.sh runs the long one. Each ends with every number compared with the oracle
 of tests/faults/oracle.py. Run: python3 tests/faults_test.py"""
 
+import ctypes
+import platform
+import re
+import signal
 import unittest
+from pathlib import Path
 
-from engine_process import BIN
+from engine_process import BIN, READY_S, Engine
 from faults import scenarios
+
+SYS_TGKILL = {"x86_64": 234, "aarch64": 131}[platform.machine()]
+
+
+def blocks_sigterm(task):
+    """Threads of libraries that were there before main() do not (OpenBLAS has some)."""
+    blocked = re.search(r"SigBlk:\t(\w+)", (task / "status").read_text(encoding="utf-8")).group(1)
+    return int(blocked, 16) >> (signal.SIGTERM - 1) & 1
 
 
 @unittest.skipUnless(BIN.is_file(), f"no engine: {BIN}; SHANHUO_BIN names it")
@@ -31,6 +44,19 @@ class Faults(unittest.TestCase):
 
     def test_a_hundred_reloads_under_load_fail_no_request(self):
         print(scenarios.reloads(100))
+
+
+    def test_a_signal_to_whichever_thread_ends_it_in_order(self):
+        with Engine() as engine:
+            foreign = next((int(task.name) for task in
+                            Path(f"/proc/{engine.process.pid}/task").iterdir()
+                            if int(task.name) != engine.process.pid and not blocks_sigterm(task)),
+                           engine.process.pid)
+            libc = ctypes.CDLL(None, use_errno=True)
+            sent = libc.syscall(SYS_TGKILL, engine.process.pid, foreign, signal.SIGTERM)
+            self.assertEqual(sent, 0, ctypes.get_errno())
+            self.assertEqual(engine.process.wait(timeout=READY_S), 0, engine.stderr())
+            engine.process.stdout.close()
 
 
 if __name__ == "__main__":

@@ -161,7 +161,8 @@ class Trial:
         self.figures["killed"] += 1
 
     def leave(self, member):
-        assert member.stop() == 0, member.stderr()
+        code = member.stop()
+        assert code == 0, (code, member.stderr())
         self.figures["left"] += 1
 
     def join(self, member):
