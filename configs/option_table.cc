@@ -283,6 +283,12 @@ void add_prices(EngineOptions& o, std::vector<Option>& table) {
                        std::string_view unit, std::string_view about) {
     table.push_back({"prices", key, std::move(target), min, max, unit, about});
   };
+  add("law",
+      Option::Enum{reinterpret_cast<uint8_t*>(&o.price_law.kind),
+                   {kPriceLawNames.begin(), kPriceLawNames.end()}},
+      0, 0, "", "how prices move: remaining_goal, or one of its published peers");
+  add("law_strength", &o.price_law.strength, 0, 1, "",
+      "of peers: boost or gain, as a share of missed_value_fen");
   add("step_ms", &p.step, 100, 3'600'000, "ms", "engine time between two moves of the prices");
   add("reservation_ms", &p.reservation, 1'000, kDayMs, "ms",
       "an insertion that was not seen by then is no longer waited for");

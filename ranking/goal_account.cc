@@ -164,8 +164,12 @@ void GoalAccount::step(const PriceLaw& law, const TrafficCurve& traffic, double 
     const double before = progress_;
     progress_ += (1 - before) * requests / (requests + rest);
     state.curve_now = progress_;
+    state.requests_left = rest;
     law.step(state, before);
   }
+}
+
+void GoalAccount::stepped(Millis now) {
   state.inserted_expected = 0;
   hourly_price_[day_hour(now)] = static_cast<float>(state.price);
 }

@@ -56,8 +56,10 @@ class GoalAccount {
   void reserve(double expected, Millis now, bool fresh);
   void deliver(Millis ts, Millis issued_at, double units);
 
-  // Moves the price by `law` after `requests` that came since the last step.
+  // Moves the price by `law` after `requests` that came since the last step. stepped(): after the
+  // law has settled with all goals.
   void step(const PriceLaw& law, const TrafficCurve& traffic, double requests, Millis now);
+  void stepped(Millis now);
 
   // Share of the period's traffic that is over at `now`, scaled so that pacing ends early.
   double curve(const TrafficCurve& traffic, Millis now) const;

@@ -159,7 +159,9 @@ void PacingBooks::advance(const TrafficLearner& traffic, Millis now, bool keep_b
   }
 }
 
-void PacingBooks::step(const PriceLaw& law, const TrafficLearner& traffic, Millis now) {
+void PacingBooks::step(const PriceLaw& law, const TrafficLearner& traffic, const LawStep& all,
+                       Millis now) {
+  std::vector<GoalState*> running;
   for (Book& book : books_) {
     const uint64_t requests = traffic.counted(book.program->surfaces);
     // A program's first step only finds out where the traffic stands.
@@ -173,8 +175,14 @@ void PacingBooks::step(const PriceLaw& law, const TrafficLearner& traffic, Milli
     if (!book.program->runs_at(now)) continue;
     for (GoalAccount& goal : book.goals) {
       goal.step(law, book.curve, came * book.audience.at(day_hour(now)), now);
+      if (!goal.is_share()) running.push_back(&goal.state);
       if (goal.insertions_left() == 0) book.asks = false;
     }
+  }
+  law.settle(running, all);
+  for (Book& book : books_) {
+    if (!book.program->runs_at(now)) continue;
+    for (GoalAccount& goal : book.goals) goal.stepped(now);
   }
 }
 

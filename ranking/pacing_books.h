@@ -68,7 +68,7 @@ class PacingBooks {
 
   // A new minute.
   void advance(const TrafficLearner& traffic, Millis now, bool keep_buckets);
-  void step(const PriceLaw& law, const TrafficLearner& traffic, Millis now);
+  void step(const PriceLaw& law, const TrafficLearner& traffic, const LawStep& all, Millis now);
 
   // Whether no cap forbids an answer with these insertions.
   bool allowed(std::span<const Reservation> insertions) const;

@@ -58,6 +58,8 @@ struct PriceController::State {
   LossAccount account;
   bool lossless = false;  // the account was empty and is not half full again
   PageLoss since_step;
+  uint64_t pages_since_step = 0;
+  double pages = 0;  // that steps have seen
   double nu = 0;
   uint64_t version = 0;
 
@@ -80,7 +82,13 @@ struct PriceController::State {
   void step() {
     replaying = false;
     stepped = now;
-    books.step(*law, traffic, now);
+    pages += static_cast<double>(pages_since_step);
+    const double share =
+        since_step.organic_fen > 0 ? since_step.loss_fen / since_step.organic_fen : 0;
+    books.step(*law, traffic,
+               {.requests = pages, .loss_share = share, .loss_budget = options.user_loss_budget},
+               now);
+    pages_since_step = 0;
     step_viewer_price();
     if (counties_made.count() == INT64_MIN || now - counties_made >= kWelfareStep) {
       counties = welfare.table();
@@ -164,6 +172,7 @@ bool PriceController::reserve(std::span<const Reservation> insertions, const Pag
   s.books.count(insertions, missed, at, true);
   s.window.add(at, page);
   s.account.add(page);
+  ++s.pages_since_step;
   s.since_step.organic_fen += page.organic_fen;
   s.since_step.loss_fen += page.loss_fen;
   const bool reopened = s.lossless && s.account.filled() >= kReopened;

@@ -74,7 +74,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       time_(make_time(options_, clock, pipeline_)),
       catalogue_(interner_, [this](const Item& item) { return encode_item(item, options_.text); }),
       programs_(config_dir + "/programs"),
-      prices_(price_options(options_), remaining_goal_law(options_.price_law)),
+      prices_(price_options(options_), make_price_law(options_.price_law)),
       calibration_(options_.calibration),
       retriever_(options_.retrieval),
       ranking_(std::make_shared<const RankingOptions>(options_.ranking)),
