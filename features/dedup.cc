@@ -62,7 +62,7 @@ uint64_t read_big_endian(std::string_view bytes) {
 Deduplicator::Deduplicator(std::string_view name, const DedupOptions& options)
     : options_(options),
       prefix_("dd" + std::string(name) + ":"),
-      shards_(kShards),
+      shards_(kShards, &memory_),
       ring_(std::bit_ceil(static_cast<size_t>(options.window.count() / kBucket.count() + 3))) {
   CHECK(!name.empty() && name.size() <= 16 && name.find(':') == std::string_view::npos);
   CHECK(options.window >= kHour && options.window.count() <= 30 * kDay.count());
@@ -117,7 +117,10 @@ void Deduplicator::forget_before(int64_t bucket) {
 }
 
 void Deduplicator::clear() {
-  for (Shard& shard : shards_) shard = Shard{};
+  for (Shard& shard : shards_) {
+    Slots(&memory_).swap(shard.slots);
+    shard.used = 0;
+  }
   bytes_.store(0, std::memory_order_relaxed);
 }
 
@@ -128,13 +131,13 @@ void Deduplicator::enforce_budget() {
   }
 }
 
-// False when it is there already.
 void Deduplicator::prefetch(uint64_t hash) const {
   const Shard& shard = shards_[shard_number(hash)];
   if (shard.slots.empty()) return;
   __builtin_prefetch(&shard.slots[stored_hash(hash) & (shard.slots.size() - 1)], 1);
 }
 
+// False when it is there already.
 bool Deduplicator::remember(uint64_t hash, int64_t bucket) {
   Shard& shard = shards_[shard_number(hash)];
   if (full(shard.used, shard.slots.size())) rebuild(shard);
@@ -156,7 +159,7 @@ bool Deduplicator::remember(uint64_t hash, int64_t bucket) {
   }
   *place = slot_of(hash, bucket);
   ++at(bucket).entries;
-  size_.fetch_add(1, std::memory_order_relaxed);
+  size_.store(size() + 1, std::memory_order_relaxed);  // one thread writes it
   return true;
 }
 
@@ -169,7 +172,7 @@ void Deduplicator::rebuild(Shard& shard) {
   }
   const size_t before = shard.slots.capacity();
   const size_t capacity = std::max(kSlotsMin, std::bit_ceil(2 * kept.size()));
-  shard.slots = std::vector<uint64_t>(capacity);
+  Slots(capacity, &memory_).swap(shard.slots);
   shard.used = kept.size();
   for (const uint64_t slot : kept) {
     size_t i = (slot >> 16) & (capacity - 1);

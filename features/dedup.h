@@ -24,10 +24,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/huge_pool.h"
 #include "base/ids.h"
 #include "features/state_machine.h"
 
@@ -46,6 +48,7 @@ class Deduplicator final : public Checkpointed {
   // True when `hash` is new; it is remembered then. `hash` must be well mixed (base/hash.h). The
   // largest watermark (or ts) ever given counts.
   bool insert(uint64_t hash, Millis ts, Millis watermark);
+  void prefetch(uint64_t hash) const;  // a hint that insert() of it comes soon
 
   size_t size() const { return size_.load(std::memory_order_relaxed); }  // remembered now
   uint64_t forgotten() const {
@@ -65,9 +68,13 @@ class Deduplicator final : public Checkpointed {
   static constexpr size_t kSlotsMin = 16;
   static constexpr size_t kChunkHashes = 8192;
 
+  using Slots = std::pmr::vector<uint64_t>;
   struct Shard {
-    std::vector<uint64_t> slots;  // size a power of two; 0: free
-    size_t used = 0;              // slots that are not free, forgotten ones included
+    using allocator_type = Slots::allocator_type;
+    explicit Shard(const allocator_type& memory) : slots(memory) {}
+
+    Slots slots;      // size a power of two; 0: free
+    size_t used = 0;  // slots that are not free, forgotten ones included
   };
   struct Bucket {
     size_t entries = 0;
@@ -91,7 +98,6 @@ class Deduplicator final : public Checkpointed {
   void forget_before(int64_t bucket);
   void clear();
   void enforce_budget();
-  void prefetch(uint64_t hash) const;
   bool remember(uint64_t hash, int64_t bucket);
   void rebuild(Shard& shard);
   std::string chunk_key(int64_t bucket, uint32_t seq) const;
@@ -102,7 +108,8 @@ class Deduplicator final : public Checkpointed {
 
   const DedupOptions options_;
   const std::string prefix_;  // "dd" name ":"
-  std::vector<Shard> shards_;
+  HugePool memory_;
+  std::pmr::vector<Shard> shards_;
   std::vector<Bucket> ring_;  // by bucket number; size a power of two above the window's buckets
   bool started_ = false;      // the two below are set
   Millis watermark_;          // largest given

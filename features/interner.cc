@@ -39,7 +39,8 @@ struct Interner::Table {
     std::atomic<const char*> text{nullptr};
   };
 
-  explicit Table(size_t slot_count) : mask(slot_count - 1), slots(slot_count) {}
+  Table(size_t slot_count, std::pmr::memory_resource* memory)
+      : mask(slot_count - 1), slots(slot_count, memory) {}
 
   void place(uint64_t hash, ItemIndex index, const char* text) {
     size_t at = hash & mask;
@@ -50,13 +51,13 @@ struct Interner::Table {
   size_t bytes() const { return slots.size() * sizeof(Slot); }
 
   const size_t mask;
-  std::vector<Slot> slots;
+  std::pmr::vector<Slot> slots;
 };
 
 Interner::Interner(InternerOptions options)
     : ids_max_(std::min<size_t>(options.ids_max, kNoItem - 1)),
       chunks_(new std::atomic<const char**>[ids_max_ / kEntriesPerChunk + 1]()) {
-  tables_.push_back(std::make_unique<Table>(kSlotsMin));
+  tables_.push_back(std::make_unique<Table>(kSlotsMin, &memory_));
   table_.store(tables_.back().get(), std::memory_order_release);
   bytes_ = tables_.back()->bytes() + (ids_max_ / kEntriesPerChunk + 1) * sizeof(void*);
 }
@@ -78,9 +79,20 @@ ItemIndex Interner::find(std::string_view id) const {
   return find_in(*table_.load(std::memory_order_acquire), hash64(id), id);
 }
 
-void Interner::prefetch(std::string_view id) const {
+void Interner::prefetch(uint64_t hash) const {
   const Table& table = *table_.load(std::memory_order_acquire);
-  __builtin_prefetch(&table.slots[hash64(id) & table.mask]);
+  __builtin_prefetch(&table.slots[hash & table.mask]);
+}
+
+ItemIndex Interner::likely(uint64_t hash) const {
+  const Table& table = *table_.load(std::memory_order_acquire);
+  for (size_t at = hash & table.mask;; at = (at + 1) & table.mask) {
+    const uint64_t word = table.slots[at].word.load(std::memory_order_acquire);
+    if (word == 0) return kNoItem;
+    if ((word & kTagMask) != (hash & kTagMask)) continue;
+    __builtin_prefetch(table.slots[at].text.load(std::memory_order_relaxed));
+    return static_cast<ItemIndex>(word) - 1;
+  }
 }
 
 std::string_view Interner::view_of(ItemIndex index) const {
@@ -123,20 +135,19 @@ const char* Interner::copy(std::string_view id) {
   const size_t needed = sizeof(size) + size;
   if (needed > block_left_) {
     block_left_ = std::max(kBlockBytes, needed);
-    blocks_.push_back(std::make_unique<char[]>(block_left_));
-    block_used_ = 0;
+    block_ = static_cast<char*>(memory_.allocate(block_left_, 1));
     bytes_.fetch_add(block_left_, std::memory_order_relaxed);
   }
-  char* text = blocks_.back().get() + block_used_;
+  char* text = block_;
   std::memcpy(text, &size, sizeof(size));
   std::memcpy(text + sizeof(size), id.data(), size);
-  block_used_ += needed;
+  block_ += needed;
   block_left_ -= needed;
   return text;
 }
 
 void Interner::grow() {
-  auto larger = std::make_unique<Table>(tables_.back()->slots.size() * 2);
+  auto larger = std::make_unique<Table>(tables_.back()->slots.size() * 2, &memory_);
   for (const Table::Slot& slot : tables_.back()->slots) {
     const uint64_t word = slot.word.load(std::memory_order_relaxed);
     if (word == 0) continue;

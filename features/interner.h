@@ -23,6 +23,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hash.h"
+#include "base/huge_pool.h"
 #include "features/state_machine.h"
 
 namespace shanhuo {
@@ -43,7 +45,11 @@ class Interner final : public Checkpointed {
 
   ItemIndex intern(std::string_view id);      // its index, given now if it has none; kNoItem: full
   ItemIndex find(std::string_view id) const;  // kNoItem when it has none
-  void prefetch(std::string_view id) const;   // a hint that find() of it comes soon
+  // Hints that find() of an id, or of the one with this hash64(), comes soon; likely(), some work
+  // later, also says what it probably finds.
+  void prefetch(std::string_view id) const { prefetch(hash64(id)); }
+  void prefetch(uint64_t hash) const;
+  ItemIndex likely(uint64_t hash) const;
   std::string_view view_of(
       ItemIndex index) const;  // Requires: index < size(). Lives as long as this
   std::string id_of(ItemIndex index) const { return std::string(view_of(index)); }
@@ -72,11 +78,12 @@ class Interner final : public Checkpointed {
   std::atomic<uint64_t> refused_{0};
   std::atomic<size_t> bytes_{0};
 
-  std::mutex mutex_;                            // guards what follows
+  std::mutex mutex_;  // guards what follows
+  HugePool memory_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last one is table_
   std::vector<std::unique_ptr<const char*[]>> own_chunks_;
-  std::vector<std::unique_ptr<char[]>> blocks_;  // bytes of ids
-  size_t block_used_ = 0, block_left_ = 0;       // of the last block
+  char* block_ = nullptr;  // where the bytes of the next id go
+  size_t block_left_ = 0;
 
   StateWriter* writer_ = nullptr;  // the fold's thread only, as the two below
   size_t written_ = 0;             // ids below are checkpointed

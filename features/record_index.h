@@ -12,6 +12,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,8 @@ namespace shanhuo {
 
 class RecordIndex {
  public:
+  explicit RecordIndex(std::pmr::memory_resource* memory) : slots_(memory), old_(memory) {}
+
   static constexpr uint32_t kNone = 0xFFFFFFFF;
   static constexpr uint32_t kRecordsMax = 0xFFFFFE;  // numbers 0..kRecordsMax - 1
   // While growing: slots for old and new table at 3/8 of the new one's capacity.
@@ -65,7 +68,7 @@ class RecordIndex {
   size_t bytes() const { return (slots_.capacity() + old_.capacity()) * sizeof(uint32_t); }
 
  private:
-  using Slots = std::vector<uint32_t>;
+  using Slots = std::pmr::vector<uint32_t>;
   static constexpr uint32_t kRecordMask = 0xFFFFFF;
   static constexpr uint32_t kGrave = kRecordMask;  // record bits of an erased slot
   static constexpr size_t kMovedPerInsert = 8;
@@ -107,9 +110,9 @@ class RecordIndex {
   template <typename HashOf>
   void grow(HashOf& hash_of) {
     while (!old_.empty()) move_some(hash_of);
-    old_ = std::move(slots_);
+    old_.swap(slots_);
     moved_ = 0;
-    slots_ = Slots(std::max({kSlotsMin, old_.size(), std::bit_ceil(2 * live_)}));
+    slots_.resize(std::max({kSlotsMin, old_.size(), std::bit_ceil(2 * live_)}));
     used_ = 0;
   }
 
@@ -121,7 +124,7 @@ class RecordIndex {
       if (record_plus_1 == 0 || record_plus_1 == kGrave) continue;
       place(hash_of(record_plus_1 - 1), record_plus_1 - 1);
     }
-    if (moved_ == old_.size()) Slots().swap(old_);
+    if (moved_ == old_.size()) Slots(old_.get_allocator()).swap(old_);
   }
 
   Slots slots_;       // size is a power of two

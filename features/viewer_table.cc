@@ -50,7 +50,8 @@ uint32_t ViewerTable::Shard::find(uint64_t hash, std::string_view user_id) const
   return index.find(hash, [&](uint32_t number) { return id_of(at(number)) == user_id; });
 }
 
-ViewerTable::ViewerTable(const ViewerTableOptions& options) : options_(options), shards_(kShards) {}
+ViewerTable::ViewerTable(const ViewerTableOptions& options)
+    : options_(options), shards_(kShards, &memory_) {}
 
 ViewerTable::~ViewerTable() = default;
 
@@ -71,7 +72,7 @@ uint32_t ViewerTable::create(Shard& shard, uint64_t hash, std::string_view user_
   } else {
     number = shard.records++;
     if (number % kSlabRecords == 0) {
-      shard.slabs.push_back(std::make_unique<Record[]>(kSlabRecords));
+      shard.slabs.push_back(shard.slabs.get_allocator().allocate_object<Record>(kSlabRecords));
     }
   }
   Record& record = shard.at(number);

@@ -27,13 +27,14 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
-#include <memory>
+#include <memory_resource>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/hash.h"
+#include "base/huge_pool.h"
 #include "features/record_index.h"
 #include "features/state_machine.h"
 #include "features/user_state.h"
@@ -122,10 +123,13 @@ class ViewerTable final : public Checkpointed {
   static_assert(sizeof(Record) + RecordIndex::kBytesPerRecordMax <= kViewerBytes);
 
   struct alignas(64) Shard {
+    using allocator_type = std::pmr::polymorphic_allocator<>;  // of slabs and index
+    explicit Shard(const allocator_type& memory) : index(memory.resource()), slabs(memory) {}
+
     mutable std::mutex mutex;
     // Guarded by mutex:
     RecordIndex index;
-    std::vector<std::unique_ptr<Record[]>> slabs;
+    std::pmr::vector<Record*> slabs;
     uint32_t records = 0;  // handed out of the slabs, free ones included
     std::vector<uint32_t> free;
     std::vector<std::string> long_ids;
@@ -165,7 +169,8 @@ class ViewerTable final : public Checkpointed {
   Status restore_one(std::string_view user_id, std::string_view value);
 
   const ViewerTableOptions options_;
-  std::vector<Shard> shards_;
+  HugePool memory_;  // asked by the fold's thread alone
+  std::pmr::vector<Shard> shards_;
   std::atomic<size_t> size_{0};
   std::atomic<size_t> cold_{0};  // of these, on disk alone
   std::atomic<uint64_t> refused_{0}, cold_reads_{0}, evicted_{0}, grown_{0}, stalls_{0};

@@ -42,7 +42,7 @@ void expect_equal(const ViewerTable& table, const Twin& twin) {
 TEST(RecordIndex, EqualsAMapUnderRandomInsertsAndErases) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     std::mt19937_64 random(seed);
-    RecordIndex index;
+    RecordIndex index(std::pmr::new_delete_resource());
     std::map<uint32_t, uint64_t> twin;  // record -> hash
     const auto hash_of = [&](uint32_t record) { return twin.at(record); };
     for (int n = 0; n < 5'000; ++n) {
