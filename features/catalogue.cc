@@ -180,6 +180,25 @@ std::shared_ptr<const Catalogue> CatalogueState::share_next() {
   return shared;
 }
 
+void CatalogueState::prefetch(ItemIndex index) const {
+  const size_t chunk = index / Catalogue::kChunk;
+  if (chunk >= next_->chunks.size() || !next_->chunks[chunk]) return;
+  __builtin_prefetch(&(*next_->chunks[chunk])[index % Catalogue::kChunk]);
+}
+
+void CatalogueState::prefetch_item(ItemIndex index, bool with_vector) const {
+  const CatalogueItem* const entry = at(index);
+  if (entry == nullptr) return;
+  __builtin_prefetch(&entry->item.kind);
+  __builtin_prefetch(&entry->item.creator_id);
+  __builtin_prefetch(&entry->item.category);
+  __builtin_prefetch(&entry->item.duration);
+  __builtin_prefetch(&entry->creator_hash);
+  if (!with_vector) return;
+  constexpr int kPerLine = 64 / sizeof(float);
+  for (int i = 0; i < kDims; i += kPerLine) __builtin_prefetch(&entry->vector[i]);
+}
+
 void CatalogueState::publish() {
   if (!changed_) return;
   changed_ = false;

@@ -113,6 +113,10 @@ class CatalogueState final : public Checkpointed {
   std::shared_ptr<const Catalogue> snapshot() const { return published_.get(); }
   // As of the last apply(), published or not; writer's thread only. nullptr: no such item.
   const CatalogueItem* at(ItemIndex index) const { return next_->at(index); }
+  // Hints that at() and a look at the item come soon: first its place, then, some work later, what
+  // the fold reads of it, with its vector or without.
+  void prefetch(ItemIndex index) const;
+  void prefetch_item(ItemIndex index, bool with_vector) const;
 
   // Checkpointed: keys "ci" + item id, "cc" + creator id, "cb" + digit of the kind + id; values in
   // the codec of set_codec(), which must have been called before. restore() publishes.

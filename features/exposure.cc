@@ -15,21 +15,34 @@
 namespace shanhuo {
 namespace {
 
-constexpr size_t kNodeBytes = 112;  // of an entry of Hour::items, allocation included
 constexpr std::string_view kMetaKey = "exm";
 
 }  // namespace
 
+const ExposureRollups::Held* ExposureRollups::Hour::find(ItemIndex item) const {
+  const auto is_it = [&](uint32_t number) { return at(number).item == item; };
+  const uint32_t number = index_.find(mix64(item), is_it);
+  return number == RecordIndex::kNone ? nullptr : &at(number);
+}
+
+const ExposureRollups::Held* ExposureRollups::Hour::likely(ItemIndex item) const {
+  const uint32_t number = index_.likely(mix64(item));
+  return number == RecordIndex::kNone ? nullptr : &at(number);
+}
+
+ExposureRollups::Held& ExposureRollups::Hour::make(ItemIndex item) {
+  if (size_ % kSlabRecords == 0) slabs_.emplace_back().reserve(kSlabRecords);
+  Held& held = slabs_.back().emplace_back();
+  held.item = item;
+  index_.insert(mix64(item), size_++, [&](uint32_t number) { return mix64(at(number).item); });
+  bytes += kHeldBytes;
+  return held;
+}
+
 ExposureRollups::Hour& ExposureRollups::hour_at(int64_t hour) {
   if (last_ != nullptr && last_hour_ == hour) return *last_;
-  auto found = hours_.find(hour);
-  if (found == hours_.end()) {
-    const size_t like_before = hours_.empty() ? 0 : std::prev(hours_.end())->second.items.size();
-    found = hours_.try_emplace(hour).first;
-    found->second.items.reserve(like_before);  // so that the map seldom rehashes as it fills
-  }
+  last_ = &hours_.try_emplace(hour, &memory_).first->second;
   last_hour_ = hour;
-  last_ = &found->second;
   return *last_;
 }
 
@@ -59,20 +72,29 @@ bool ExposureRollups::subtract(const ExposureEvent& event) {
   const std::lock_guard lock(mutex_);
   const auto place = hours_.find(hour);
   if (hour < hot_from_ || place == hours_.end()) return false;
-  const auto found = place->second.items.find(event.item);
-  if (found == place->second.items.end()) return false;
-  const Ref ref{hour, event.item, &found->second};
-  dirty_.touch(&found->second.mark, ref, [&] { save_hot(ref); });
-  add_rows(event, -1, &found->second.record);
+  Held* const held = place->second.find(event.item);
+  if (held == nullptr) return false;
+  const Ref ref{hour, held};
+  dirty_.touch(&held->mark, ref, [&] { save_hot(ref); });
+  add_rows(event, -1, &held->record);
   return true;
 }
 
-void ExposureRollups::prefetch(ItemIndex item, Millis ts) const {
-  if (last_ == nullptr || last_hour_ != hour_of(ts)) return;
-  const auto found = last_->items.find(item);
-  if (found == last_->items.end()) return;
-  __builtin_prefetch(found->second.record.rows.data(), 1);
-  found->second.record.viewers.prefetch();
+void ExposureRollups::prefetch_index(ItemIndex item, Millis ts) const {
+  if (const Hour* hour = present_hour(ts)) hour->prefetch_index(item);
+}
+
+void ExposureRollups::prefetch_record(ItemIndex item, Millis ts) const {
+  const Hour* const hour = present_hour(ts);
+  if (hour != nullptr) __builtin_prefetch(hour->likely(item), 1);
+}
+
+void ExposureRollups::prefetch_counts(ItemIndex item, Millis ts, uint64_t user_hash) const {
+  const Hour* const hour = present_hour(ts);
+  const Held* const held = hour == nullptr ? nullptr : hour->likely(item);
+  if (held == nullptr) return;
+  __builtin_prefetch(held->record.rows.data(), 1);
+  held->record.viewers.prefetch(user_hash);
 }
 
 void ExposureRollups::add(const ExposureEvent& event, Millis watermark) {
@@ -84,16 +106,15 @@ void ExposureRollups::add(const ExposureEvent& event, Millis watermark) {
     return add_to(event, &live_supplements_[{event.item, hour}]);
   }
   Hour& place = hour_at(hour);
-  const auto [found, made] = place.items.try_emplace(event.item);
-  Held& held = found->second;
-  const Ref ref{hour, event.item, &held};
-  dirty_.touch(&held.mark, ref, [&] { save_hot(ref); });
-  const size_t before = made ? 0 : held.record.heap_bytes() + kNodeBytes;
-  add_to(event, &held.record);
-  const size_t grown = held.record.heap_bytes() + kNodeBytes - before;
-  if (grown == 0) return;
-  place.bytes += grown;
-  bytes_.fetch_add(grown, std::memory_order_relaxed);
+  const size_t before = place.bytes;
+  Held* held = place.find(event.item);
+  if (held == nullptr) held = &place.make(event.item);
+  const Ref ref{hour, held};
+  dirty_.touch(&held->mark, ref, [&] { save_hot(ref); });
+  place.bytes -= held->record.heap_bytes();
+  add_to(event, &held->record);
+  place.bytes += held->record.heap_bytes();
+  if (place.bytes != before) bytes_.fetch_add(place.bytes - before, std::memory_order_relaxed);
 }
 
 void ExposureRollups::begin_checkpoint(StateWriter& writer) {
@@ -103,7 +124,7 @@ void ExposureRollups::begin_checkpoint(StateWriter& writer) {
   choose_moving();
   dirty_.begin();
   moving_hour_ = hours_.begin();
-  if (moving_hour_ != hours_.end()) moving_item_ = moving_hour_->second.items.begin();
+  moving_record_ = 0;
   next_supplement_ = frozen_supplements_.begin();
   if (std::pair(hot_from_, generation_) == meta_before) return;
   std::string value;
@@ -149,7 +170,8 @@ void ExposureRollups::choose_moving() {
 
 void ExposureRollups::save_hot(const Ref& ref) {
   if (ref.hour < hot_from_) return;  // it moves as a whole
-  writer_->put(hot_exposure_key(ref.hour, interner_.view_of(ref.item)), ref.held->record.encode());
+  const std::string_view id = interner_.view_of(ref.held->item);
+  writer_->put(hot_exposure_key(ref.hour, id), ref.held->record.encode());
 }
 
 bool ExposureRollups::checkpoint_step(size_t records_max) {
@@ -159,16 +181,16 @@ bool ExposureRollups::checkpoint_step(size_t records_max) {
 }
 
 bool ExposureRollups::move_some(size_t records_max) {
-  while (moving_hour_ != hours_.end() && moving_hour_->first < hot_from_) {
-    const auto& [hour, place] = *moving_hour_;
-    for (; moving_item_ != place.items.end(); ++moving_item_) {
+  for (; moving_hour_ != hours_.end() && moving_hour_->first < hot_from_; ++moving_hour_) {
+    auto& [hour, place] = *moving_hour_;
+    for (; moving_record_ < place.size(); ++moving_record_) {
       if (records_max-- == 0) return false;
-      const std::string_view id = interner_.view_of(moving_item_->first);
+      const Held& held = place.at(moving_record_);
+      const std::string_view id = interner_.view_of(held.item);
       writer_->erase(hot_exposure_key(hour, id));
-      writer_->put(cold_exposure_key(id, hour, 0), moving_item_->second.record.encode());
+      writer_->put(cold_exposure_key(id, hour, 0), held.record.encode());
     }
-    ++moving_hour_;
-    if (moving_hour_ != hours_.end()) moving_item_ = moving_hour_->second.items.begin();
+    moving_record_ = 0;
   }
   return true;
 }
@@ -192,11 +214,12 @@ Status ExposureRollups::restore_hot(std::string_view key, std::string_view value
     return Error{ErrorCode::kCorrupt, "exposure record: malformed, or of an unknown item"};
   }
   Hour& place = hour_at(hour);
-  Held& held = place.items[item];
+  if (place.find(item) != nullptr) return Error{ErrorCode::kCorrupt, "exposure record: repeated"};
+  const size_t before = place.bytes;
+  Held& held = place.make(item);
   held.record = std::move(record).value();
-  const size_t grown = held.record.heap_bytes() + kNodeBytes;
-  place.bytes += grown;
-  bytes_.fetch_add(grown, std::memory_order_relaxed);
+  place.bytes += held.record.heap_bytes();
+  bytes_.fetch_add(place.bytes - before, std::memory_order_relaxed);
   return {};
 }
 

@@ -31,10 +31,10 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/huge_pool.h"
 #include "base/result.h"
 #include "features/catalogue.h"
 #include "features/counts.h"
@@ -42,6 +42,7 @@
 #include "features/exposure_record.h"
 #include "features/exposure_token.h"
 #include "features/interner.h"
+#include "features/record_index.h"
 #include "features/state_machine.h"
 
 namespace shanhuo {
@@ -104,8 +105,11 @@ class ExposureRollups final : public Checkpointed {
   ExposureRollups(const ExposureOptions& options, Interner& interner)
       : options_(options), interner_(interner) {}
 
-  // A hint to the processor that add() of this item and time comes soon. Writer only.
-  void prefetch(ItemIndex item, Millis ts) const;
+  // Hints to the processor that add() of this item and time comes soon: first where its record is,
+  // then, some work later each time, the record, and what the record points at. Writer only.
+  void prefetch_index(ItemIndex item, Millis ts) const;
+  void prefetch_record(ItemIndex item, Millis ts) const;
+  void prefetch_counts(ItemIndex item, Millis ts, uint64_t user_hash) const;
   void add(const ExposureEvent& event, Millis watermark);
   // Takes back what an earlier add() of an equal event counted; its viewer stays in the sketch.
   // False when the hour has left memory: then it stays counted.
@@ -126,19 +130,41 @@ class ExposureRollups final : public Checkpointed {
   Status restore(const StateReader& reader) override;
 
  private:
-  struct Held {
-    ExposureRecord record;
+  struct alignas(64) Held {
+    ItemIndex item = kNoItem;
     uint8_t mark = 0;
+    ExposureRecord record;
   };
-  struct Hour {
-    std::unordered_map<ItemIndex, Held> items;
+  // The records of one hour, by item. They are never removed one by one, and never move.
+  class Hour {
+   public:
+    explicit Hour(std::pmr::memory_resource* memory) : index_(memory), slabs_(memory) {}
+
+    uint32_t size() const { return size_; }
+    Held& at(uint32_t number) { return slabs_[number / kSlabRecords][number % kSlabRecords]; }
+    const Held& at(uint32_t number) const {
+      return slabs_[number / kSlabRecords][number % kSlabRecords];
+    }
+    const Held* find(ItemIndex item) const;  // nullptr: none
+    Held* find(ItemIndex item) { return const_cast<Held*>(std::as_const(*this).find(item)); }
+    Held& make(ItemIndex item);  // Requires: there is none
+    void prefetch_index(ItemIndex item) const { index_.prefetch(mix64(item)); }
+    const Held* likely(ItemIndex item) const;
+
     size_t bytes = 0;
+
+   private:
+    static constexpr size_t kSlabRecords = 256;
+    static constexpr size_t kHeldBytes = sizeof(Held) + RecordIndex::kBytesPerRecordMax;
+
+    RecordIndex index_;
+    std::pmr::vector<std::pmr::vector<Held>> slabs_;
+    uint32_t size_ = 0;
   };
   using Hours = std::map<int64_t, Hour>;
   using Supplements = std::map<std::pair<ItemIndex, int64_t>, ExposureRecord>;
   struct Ref {
     int64_t hour;
-    ItemIndex item;
     Held* held;
   };
   // One item's records of the asked hours: those in memory, and where the disk goes on.
@@ -149,6 +175,7 @@ class ExposureRollups final : public Checkpointed {
   };
 
   Hour& hour_at(int64_t hour);
+  const Hour* present_hour(Millis ts) const { return last_hour_ == hour_of(ts) ? last_ : nullptr; }
   static void add_to(const ExposureEvent& event, ExposureRecord* record);
   static void add_rows(const ExposureEvent& event, int64_t sign, ExposureRecord* record);
   void release_moved();
@@ -168,6 +195,7 @@ class ExposureRollups final : public Checkpointed {
   std::atomic<uint64_t> supplements_{0};
 
   mutable std::mutex mutex_;  // guards what follows; only the writer changes it
+  HugePool memory_;           // of the hours
   Hours hours_;
   int64_t hot_from_ = INT64_MIN;     // earlier hours do not change any more
   int64_t memory_from_ = INT64_MIN;  // earlier hours are on disk alone; <= hot_from_
@@ -182,7 +210,7 @@ class ExposureRollups final : public Checkpointed {
   DirtyList<Ref> dirty_;
   StateWriter* writer_ = nullptr;
   Hours::iterator moving_hour_;  // where the running checkpoint's move stands
-  std::unordered_map<ItemIndex, Held>::iterator moving_item_;
+  uint32_t moving_record_ = 0;
   Supplements::iterator next_supplement_;
 };
 

@@ -113,10 +113,8 @@ ExposureRollups::Slice ExposureRollups::memory_slice(ItemIndex item, int64_t fro
   slice.disk_before = memory_from_;
   slice.generation = frozen_supplements_.empty() ? generation_ : generation_ - 1;
   for (auto hour = hours_.lower_bound(from); hour != hours_.end() && hour->first < to; ++hour) {
-    const auto found = hour->second.items.find(item);
-    if (found != hour->second.items.end()) {
-      slice.records.emplace_back(hour->first, found->second.record);
-    }
+    const Held* const held = hour->second.find(item);
+    if (held != nullptr) slice.records.emplace_back(hour->first, held->record);
   }
   for (const Supplements* supplements : {&frozen_supplements_, &live_supplements_}) {
     const auto end = supplements->lower_bound({item, to});

@@ -23,6 +23,12 @@ bool looks_viewable(const Interaction& event, const CatalogueItem* item) {
   return event.viewable_ms >= (video ? kViewableVideoMs : kViewableCardMs);
 }
 
+// Where a viewable exposure counts once, for each program or none.
+uint64_t exposure_place(const Interaction& event, uint64_t user_hash, uint64_t item_hash) {
+  const auto slot = static_cast<uint64_t>(window_of(event.ts, kExposureSlot));
+  return hash_combine(hash_combine(user_hash, item_hash), slot);
+}
+
 Counts counts_of(const Counted& counted, Fen income) {
   const Interaction& event = counted.event;
   const auto one_if = [](bool condition) { return condition ? int64_t{1} : int64_t{0}; };
@@ -55,7 +61,11 @@ Contribution contribution_of(const Counted& counted) {
   return contribution;
 }
 
-void count_one(std::atomic<uint64_t>* counter) { counter->fetch_add(1, std::memory_order_relaxed); }
+// The fold's thread alone writes the counters: no locked instruction is needed, and one would wait
+// for every store before it.
+void count_one(std::atomic<uint64_t>* counter) {
+  counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -87,10 +97,48 @@ FeatureStore::FeatureStore(const FeatureStoreOptions& options, Interner& interne
   }
 }
 
+// Finding a place in memory takes a chain of lookups, each of which misses. So each event goes
+// through four steps, two events apart: what one step asked for has arrived when the next needs it.
+void FeatureStore::expect(const Interaction& event, uint32_t partition) {
+  ++expected_count_;
+  const auto before = [&](size_t events) -> Expected& {
+    return expected_[(expected_count_ - events) % kExpected];
+  };
+  Expected& first = before(0);
+  first = {.user_hash = hash64(event.user_id),
+           .item_hash = hash64(event.item_id),
+           .ts = event.ts,
+           .interest = event.type != EventType::kImpression};
+  viewers_.prefetch_index(first.user_hash);
+  interner_.prefetch(first.item_hash);
+  if (event.type == EventType::kImpression || event.type == EventType::kPlay) {
+    const uint64_t place = exposure_place(event, first.user_hash, first.item_hash);
+    viewable_[partition]->prefetch(hash_combine(place, 0));
+  }
+
+  Expected& second = before(2);
+  viewers_.prefetch_record(second.user_hash);
+  second.item = interner_.likely(second.item_hash);
+  if (second.item < options_.items.items_max) {
+    items_.prefetch(second.item);
+    catalogue_.prefetch(second.item);
+    exposure_.prefetch_index(second.item, second.ts);
+  }
+  const Expected& third = before(4);
+  if (third.item < options_.items.items_max) {
+    items_.prefetch_buckets(third.item);
+    catalogue_.prefetch_item(third.item, third.interest);
+    exposure_.prefetch_record(third.item, third.ts);
+  }
+  const Expected& fourth = before(6);
+  if (fourth.item < options_.items.items_max) {
+    exposure_.prefetch_counts(fourth.item, fourth.ts, fourth.user_hash);
+  }
+}
+
 DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& context) {
   CHECK(context.partition < options_.partitions);
   const uint64_t user_hash = hash64(event.user_id);
-  viewers_.prefetch_index(user_hash);
   VerifiedToken verified;
   if (!event.token.empty()) {
     verified = keys_.get()->verify(event.token, event.user_id, event.item_id, event.request_id,
@@ -103,8 +151,6 @@ DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& cont
   }
   const ItemIndex item = interner_.intern(event.item_id);
   if (item >= options_.items.items_max) return "items_full";  // kNoItem too
-  viewers_.prefetch_record(user_hash);
-  items_.prefetch(item);
 
   const bool money = event.type == EventType::kOrder || event.type == EventType::kRefund;
   const Fen income = money ? ledger_.apply(event, item) : Fen(0);
@@ -173,8 +219,7 @@ void FeatureStore::decide_viewable(Counted* counted, uint64_t user_hash) {
       return count_one(&viewable_repeated_);
     }
   }
-  const auto slot = static_cast<uint64_t>(window_of(event.ts, kExposureSlot));
-  const uint64_t place = hash_combine(hash_combine(user_hash, hash64(event.item_id)), slot);
+  const uint64_t place = exposure_place(event, user_hash, hash64(event.item_id));
   const auto is_new = [&](uint32_t program) {
     return viewable_[context.partition]->insert(hash_combine(place, program), event.ts,
                                                 context.watermark);
@@ -196,8 +241,6 @@ void FeatureStore::add_everywhere(const Counted& counted, uint64_t user_hash) {
   if (counted.known == nullptr) count_one(&unknown_items_);
   watermark_ = std::max({watermark_, counted.context.watermark, event.ts});
   items_.pass(watermark_);
-  items_.prefetch_buckets(counted.item);
-  exposure_.prefetch(counted.item, event.ts);
   viewers_.update(event.user_id, [&](PackedProfile& profile) {
     apply_to_profile(profile, event, counted.item, counted.known, options_.profile);
   });

@@ -123,6 +123,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   // Before the first apply().
   void add_observer(FoldObserver* observer) { observers_.push_back(observer); }
 
+  void expect(const Interaction& event, uint32_t partition) override;
   [[nodiscard]] DeadReason apply(const Interaction& event, const FoldContext& context) override;
   // Erases the profile, the frequency entries and the name in the ledger. Counts stay; sketches
   // hold 32-bit hashes of viewers, from which nothing can be taken out (sketch.h).
@@ -163,6 +164,15 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   Status restore(const StateReader& reader) override;
 
  private:
+  // An event that apply() will get soon, as far as its state can be found beforehand.
+  struct Expected {
+    uint64_t user_hash = 0, item_hash = 0;
+    ItemIndex item = kNoItem;
+    Millis ts;
+    bool interest = false;  // it moves the viewer's interest
+  };
+  static constexpr size_t kExpected = 8;
+
   // True: the event counts for nothing.
   bool judged_invalid(const Interaction& event, const FoldContext& context, ItemIndex item,
                       uint64_t user_hash);
@@ -190,6 +200,8 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   Millis watermark_{INT64_MIN};  // largest given; the fold's thread only, as the two below
   int64_t swept_minute_ = INT64_MIN;
   size_t checkpoint_part_ = 0;
+  std::array<Expected, kExpected> expected_;  // the last ones, by expected_count_
+  size_t expected_count_ = 0;
 
   std::array<std::atomic<uint64_t>, kEventTypes> applied_{};
   std::atomic<uint64_t> late_{0}, bad_tokens_{0}, token_expired_{0}, unknown_items_{0},

@@ -23,7 +23,9 @@ ItemState::ItemState(const ItemStateOptions& options, Interner& interner)
       interner_(interner),
       chunks_(new std::atomic<Chunk*>[options.items_max / kChunk + 1]()) {}
 
-ItemState::~ItemState() = default;
+ItemState::~ItemState() {
+  for (Chunk* chunk : own_chunks_) std::destroy_at(chunk);
+}
 
 ItemState::Chunk* ItemState::chunk_of(ItemIndex item) const {
   if (item >= options_.items_max) return nullptr;
@@ -34,8 +36,8 @@ ItemState::Chunk& ItemState::writable_chunk(ItemIndex item) {
   CHECK(item < options_.items_max);
   std::atomic<Chunk*>& place = chunks_[item / kChunk];
   if (Chunk* chunk = place.load(std::memory_order_relaxed)) return *chunk;
-  own_chunks_.push_back(std::make_unique<Chunk>());
-  place.store(own_chunks_.back().get(), std::memory_order_release);
+  own_chunks_.push_back(new (memory_.allocate(sizeof(Chunk), alignof(Chunk))) Chunk);
+  place.store(own_chunks_.back(), std::memory_order_release);
   chunk_count_.fetch_add(1, std::memory_order_relaxed);
   return *own_chunks_.back();
 }
@@ -152,7 +154,7 @@ void ItemState::sweep(Millis watermark) {
   const int64_t hours_end = int64_t{swept_hour_} - kHoursKept - kLateHours;
   const std::lock_guard lock(mutex_);
   size_t freed = 0;
-  for (const auto& chunk : own_chunks_) {
+  for (Chunk* chunk : own_chunks_) {
     for (History& history : chunk->histories) {
       if (history.mark != 0) continue;  // what is to be written stays as it is
       for (auto [buckets, end] :

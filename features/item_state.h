@@ -9,7 +9,7 @@
 // One writer (the fold). rates() and windows() from any thread; windows() takes a mutex that the
 // writer holds for the length of one event.
 //
-// Memory: 32 bytes of rates and 72 of bookkeeping an item, 48 bytes a bucket; buckets in which
+// Memory: a cache line of rates and one of bookkeeping an item, 48 bytes a bucket; buckets in which
 // nothing happened do not exist. Beyond `buckets_max` an item's oldest bucket makes room for its
 // newest, which is counted (buckets_dropped).
 //
@@ -27,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include "base/huge_pool.h"
 #include "features/counts.h"
 #include "features/dirty_list.h"
 #include "features/interner.h"
@@ -106,8 +107,9 @@ class ItemState final : public Checkpointed {
   const ItemStateOptions options_;
   Interner& interner_;
 
-  std::unique_ptr<std::atomic<Chunk*>[]> chunks_;   // each written once
-  std::vector<std::unique_ptr<Chunk>> own_chunks_;  // writer only
+  std::unique_ptr<std::atomic<Chunk*>[]> chunks_;  // each written once
+  HugePool memory_;                                // writer only, as the next
+  std::vector<Chunk*> own_chunks_;                 // in memory_
   std::atomic<int64_t> watermark_ms_{INT64_MIN};
   std::atomic<size_t> items_end_{0};  // items at and after it have no counts
   std::atomic<size_t> chunk_count_{0};

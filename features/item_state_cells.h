@@ -27,7 +27,7 @@ inline int32_t slot_of(Millis t, Millis width) {
   return static_cast<int32_t>(std::clamp<int64_t>(slot, -2'000'000'000, 2'000'000'000));
 }
 
-struct ItemState::RateSlot {
+struct alignas(64) ItemState::RateSlot {
   std::atomic<uint32_t> sequence{0};  // 0: no event yet
   std::atomic<int64_t> at_ms{0};      // largest ts; the sums are as of then
   std::atomic<double> impressions{0}, clicks{0}, viewable{0}, orders{0};
@@ -89,7 +89,7 @@ struct ItemState::Bucket {
   }
 };
 
-struct ItemState::History {
+struct alignas(64) ItemState::History {
   std::vector<Bucket> recent;  // of 5 minutes
   std::vector<Bucket> hours;
   int32_t dirty_from = kNever;  // hours from it on must be written

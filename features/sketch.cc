@@ -21,6 +21,8 @@
 namespace shanhuo {
 namespace {
 
+constexpr size_t kWordsMin =
+    8;  // most sketches hold some viewers, and growing costs more than room
 constexpr int kRankBits = 22;
 constexpr uint32_t kRankMax = kRankBits + 1;
 constexpr uint16_t kDenseMarker = 0xFFFF;
@@ -56,6 +58,12 @@ bool UniqueSketch::add(uint64_t hash) {
   return exact() ? add_member(member) : add_dense(member);
 }
 
+void UniqueSketch::prefetch(uint64_t hash) const {
+  const size_t middle = words_.size() / 2;
+  const size_t bit = (hash >> 32 >> kRankBits) * kRegisterBits;
+  __builtin_prefetch(words_.data() + (exact() ? middle : bit / 32), 1);
+}
+
 bool UniqueSketch::add_member(uint32_t member) {
   const auto place = std::lower_bound(words_.begin(), words_.end(), member);
   if (place != words_.end() && *place == member) return false;
@@ -64,7 +72,9 @@ bool UniqueSketch::add_member(uint32_t member) {
     add_dense(member);
     return true;
   }
-  words_.insert(place, member);
+  const auto at = place - words_.begin();
+  if (words_.size() == words_.capacity()) words_.reserve(std::max(kWordsMin, 2 * words_.size()));
+  words_.insert(words_.begin() + at, member);
   return true;
 }
 

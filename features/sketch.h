@@ -32,7 +32,7 @@ class UniqueSketch {
   bool add(uint64_t hash);
   void merge(const UniqueSketch& other);
   int64_t estimate() const;
-  void prefetch() const { __builtin_prefetch(words_.data(), 1); }  // add() comes soon
+  void prefetch(uint64_t hash) const;  // a hint that add() of it comes soon
   bool exact() const { return words_.size() <= kExactMax; }
   bool empty() const { return words_.empty(); }
   size_t heap_bytes() const { return words_.capacity() * sizeof(uint32_t); }

@@ -81,6 +81,9 @@ enum class StateRoom : uint8_t {
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
+  // A hint: apply() of this event of `partition` comes soon, after those hinted at before it. The
+  // state of many events is then on its way from memory at once. Changes nothing.
+  virtual void expect(const Interaction& /*event*/, uint32_t /*partition*/) {}
   [[nodiscard]] virtual DeadReason apply(const Interaction& event, const FoldContext& context) = 0;
   virtual void forget(std::string_view user_id) = 0;
   // Asked after each poll batch. Fails when part of the state could not be read: what was folded

@@ -53,16 +53,38 @@ Fold::Fold(StateMachine& machine, std::vector<Deduplicator*> dedup, ApplyCatalog
   CHECK(dedup_.size() == options_.partitions);
 }
 
-DeadReason Fold::interaction(const LogRecord& record) {
+void Fold::expect(std::span<const LogRecord> records) {
+  expected_ = records;
+  turn_ = looked_at_ = 0;
+}
+
+const Fold::Ahead& Fold::decoded(const LogRecord& record) {
+  if (turn_ == expected_.size() || &expected_[turn_] != &record) expect({&record, 1});
+  for (; looked_at_ < std::min(expected_.size(), turn_ + kAhead); ++looked_at_) {
+    look_at(expected_[looked_at_], ahead_[looked_at_ % kAhead]);
+  }
+  return ahead_[turn_++ % kAhead];
+}
+
+void Fold::look_at(const LogRecord& record, Ahead& ahead) {
   CHECK(record.partition < options_.partitions);
+  if (record.content == ContentType::kForget) return;
+  ahead.undecodable = ahead.decoder.decode_record(record, ahead.event);
+  if (!ahead.undecodable.empty()) return;
+  ahead.hash = hash_combine(hash64(ahead.event.user_id), hash64(ahead.event.event_id));
+  dedup_[record.partition]->prefetch(ahead.hash);
+  machine_.expect(ahead.event, record.partition);
+}
+
+DeadReason Fold::interaction(const LogRecord& record) {
+  const Ahead& ahead = decoded(record);
   if (record.content == ContentType::kForget) {
     machine_.forget(record.key);
     ++counters_.forgotten;
     return {};
   }
   ++counters_.accepted;
-  Interaction decoded;
-  const DeadReason reason = event(record, decoded);
+  const DeadReason reason = event(record, ahead);
   if (reason.empty()) return {};
   ++counters_.dead;
   auto found = counters_.dead_by_reason.find(reason);
@@ -73,9 +95,9 @@ DeadReason Fold::interaction(const LogRecord& record) {
   return reason;
 }
 
-DeadReason Fold::event(const LogRecord& record, Interaction& event) {
-  const DeadReason undecodable = decoder_.decode_record(record, event);
-  if (!undecodable.empty()) return undecodable;
+DeadReason Fold::event(const LogRecord& record, const Ahead& ahead) {
+  if (!ahead.undecodable.empty()) return ahead.undecodable;
+  const Interaction& event = ahead.event;
   // Before the watermark moves, so that a clock that is years ahead cannot poison it.
   if (!options_.caller_clock && event.ts > record.accepted_at + options_.future_max) {
     return kInFuture;
@@ -84,12 +106,9 @@ DeadReason Fold::event(const LogRecord& record, Interaction& event) {
   watermark = std::max(watermark, event.ts);
   const FoldContext context{record.partition, record.offset, record.accepted_at, watermark,
                             event.ts < watermark - options_.late_after};
-  if (!context.late) {
-    const uint64_t hash = hash_combine(hash64(event.user_id), hash64(event.event_id));
-    if (!dedup_[record.partition]->insert(hash, event.ts, watermark)) {
-      ++counters_.duplicate;
-      return {};
-    }
+  if (!context.late && !dedup_[record.partition]->insert(ahead.hash, event.ts, watermark)) {
+    ++counters_.duplicate;
+    return {};
   }
   const DeadReason refused = machine_.apply(event, context);
   if (refused.empty()) ++(context.late ? counters_.late : counters_.applied);

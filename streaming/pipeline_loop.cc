@@ -68,6 +68,7 @@ Status Pipeline::Loop::poll() {
   if (events_.empty()) {
     const Status polled =
         events_.poll(options_.poll_records_max, busy ? 0 : options_.poll_timeout_ms, moved_);
+    fold_.expect(events_.records);
     if (!polled.ok()) return polled;
   }
   return items_.empty() ? items_.poll(options_.poll_records_max, 0, moved_) : Status();
