@@ -3,6 +3,7 @@
 // authenticated by features/exposure_token.h.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -20,6 +21,32 @@ constexpr uint64_t mix64(uint64_t x) {
 }
 
 __extension__ using Uint128 = unsigned __int128;
+
+namespace detail {
+
+// The last `left` <= 16 of `bytes`, little end first, zeros behind them. Without a copy of unknown
+// length, which would cost more than the rest of a short hash.
+inline void load_tail(std::string_view bytes, size_t left, uint64_t (&words)[2]) {
+  static_assert(std::endian::native == std::endian::little);
+  const char* const end = bytes.data() + bytes.size();
+  if (bytes.size() >= 16 && left > 0) {
+    Uint128 last;
+    std::memcpy(&last, end - 16, 16);
+    last >>= 8 * (16 - left);
+    std::memcpy(words, &last, 16);
+    return;
+  }
+  if (left >= 8) {
+    std::memcpy(&words[0], end - left, 8);
+    if (left == 8) return;
+    std::memcpy(&words[1], end - 8, 8);
+    words[1] >>= 8 * (16 - left);
+    return;
+  }
+  for (const char* p = end; left > 0; --left) words[0] = words[0] << 8 | static_cast<uint8_t>(*--p);
+}
+
+}  // namespace detail
 
 // 64-bit hash of bytes: 16 bytes a step, 128-bit multiply folded (the construction of wyhash, Wang
 // Yi 2019).
@@ -40,7 +67,7 @@ inline uint64_t hash64(std::string_view bytes, uint64_t seed = 0) {
     left -= 16;
   }
   uint64_t words[2] = {0, 0};
-  if (left > 0) std::memcpy(words, p, left);
+  detail::load_tail(bytes, left, words);
   return mix64(fold(words[0] ^ k1, words[1] ^ state) ^ bytes.size());
 }
 

@@ -62,7 +62,7 @@ struct EventDecoderOptions {
 };
 
 // Reuses its buffers; one per thread. An Interaction it gives is valid until its next call, or, in
-// decode_body(), until the callback returns.
+// decode_body(), until the callback returns; and no longer than the bytes that it was decoded from.
 class EventDecoder {
  public:
   using Options = EventDecoderOptions;

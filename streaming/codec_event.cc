@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "streaming/codec.h"
+#include "streaming/codec_event_wire.h"
 #include "streaming/codec_wire.h"
 #include "streaming/event_fields.h"
 #include "streaming/shanhuo.pb.h"
@@ -20,11 +21,6 @@ constexpr std::string_view kUnknownSchemaVersion = "unknown_schema_version";
 constexpr std::string_view kNotAnObject = "not_an_object";
 constexpr std::string_view kTooLarge = "too_large";
 
-bool is_number(int field) {
-  return field == kTsMs || field == kPosition || field == kViewableMs || field == kWatchMs ||
-         field == kQuantity || field == kAmountFen;
-}
-
 Reason set_json(Field field, json::Value value, Interaction& event) {
   std::string_view text;
   int64_t number = 0;
@@ -35,48 +31,51 @@ Reason set_json(Field field, json::Value value, Interaction& event) {
   return value.kind() == json::Kind::kUint64 ? kReasons[field].range : kReasons[field].type;
 }
 
-// Fields of a protobuf event, in the order of their numbers; stops at the first failure.
-class WireFields {
- public:
-  explicit WireFields(Interaction& event) : event_(event) {}
-
-  void text(Field field, const std::string& text) {
-    if (text.empty() || !reason_.empty()) return;
-    seen_ |= 1u << field;
-    reason_ = set_text(field, text, event_);
-  }
-  void integer(Field field, bool present, int64_t number) {
-    if (!present || !reason_.empty()) return;
-    seen_ |= 1u << field;
-    reason_ = set_integer(field, number, event_);
-  }
-  Reason finish() const { return reason_.empty() ? check_complete(seen_, event_) : reason_; }
-
- private:
-  Interaction& event_;
-  uint32_t seen_ = 0;
-  Reason reason_;
-};
-
-Reason from_wire(const wire::Event& wire, Interaction& event) {
+// In the order of the fields' numbers; stops at the first failure.
+Reason from_wire(const WireEvent& wire, Interaction& event) {
   event = Interaction();
-  WireFields fields(event);
-  fields.text(kEventId, wire.event_id());
-  fields.text(kType, wire.type());
-  fields.text(kUserId, wire.user_id());
-  fields.text(kItemId, wire.item_id());
-  fields.integer(kTsMs, wire.has_ts_ms(), wire.ts_ms());
-  fields.text(kSurface, wire.surface());
-  fields.text(kRequestId, wire.request_id());
-  fields.integer(kPosition, wire.has_position(), wire.position());
-  fields.text(kToken, wire.token());
-  fields.integer(kViewableMs, wire.has_viewable_ms(), wire.viewable_ms());
-  fields.integer(kWatchMs, wire.has_watch_ms(), wire.watch_ms());
-  fields.text(kOrderId, wire.order_id());
-  fields.integer(kQuantity, wire.has_quantity(), wire.quantity());
-  fields.integer(kAmountFen, wire.has_amount_fen(), wire.amount_fen());
-  fields.text(kDeed, wire.deed());
-  return fields.finish();
+  uint32_t seen = 0;
+  for (int f = 0; f < kFields; ++f) {
+    const auto field = static_cast<Field>(f);
+    const std::string_view text = wire.texts[field];
+    const bool number = (wire.given >> f & 1) != 0;
+    if (text.empty() && !number) continue;
+    seen |= 1u << f;
+    const Reason reason =
+        number ? set_integer(field, wire.numbers[field], event) : set_text(field, text, event);
+    if (!reason.empty()) return reason;
+  }
+  return check_complete(seen, event);
+}
+
+WireEvent fields_of(const wire::Event& event) {
+  WireEvent fields{};
+  fields.texts = {event.event_id(),
+                  event.type(),
+                  event.user_id(),
+                  event.item_id(),
+                  {},
+                  event.surface(),
+                  event.request_id(),
+                  {},
+                  event.token(),
+                  {},
+                  {},
+                  event.order_id(),
+                  {},
+                  {},
+                  event.deed()};
+  const auto give = [&](Field field, bool present, int64_t number) {
+    if (present) fields.given |= 1u << field;
+    fields.numbers[field] = number;
+  };
+  give(kTsMs, event.has_ts_ms(), event.ts_ms());
+  give(kPosition, event.has_position(), event.position());
+  give(kViewableMs, event.has_viewable_ms(), event.viewable_ms());
+  give(kWatchMs, event.has_watch_ms(), event.watch_ms());
+  give(kQuantity, event.has_quantity(), event.quantity());
+  give(kAmountFen, event.has_amount_fen(), event.amount_fen());
+  return fields;
 }
 
 // Cuts the first line off `rest`; without the line's end, and without surrounding blanks.
@@ -111,7 +110,6 @@ struct EventDecoder::Rep {
 
   const Options options;
   json::Document document;
-  wire::Event event;
   wire::EventBatch batch;
   std::map<std::string, uint64_t, std::less<>> unknown;
 
@@ -129,12 +127,14 @@ struct EventDecoder::Rep {
     if (!value.is_object()) return kNotAnObject;
     out = Interaction();
     uint32_t seen = 0;
+    int before = -1;
     for (const json::Member member : value.members()) {
-      const int field = find_field(member.name);
+      const int field = find_field(member.name, before);
       if (field < 0) {
         count_unknown(member.name);
         continue;
       }
+      before = field;
       if ((seen & (1u << field)) != 0) return kReasons[static_cast<size_t>(field)].duplicate;
       seen |= 1u << field;
       const Reason reason = set_json(static_cast<Field>(field), member.value, out);
@@ -205,7 +205,7 @@ Status EventDecoder::Rep::protobuf_body(std::string_view body, const Each& each)
   }
   Interaction event;
   for (size_t i = 0; i < *events; ++i) {
-    const Reason reason = from_wire(batch.events(static_cast<int>(i)), event);
+    const Reason reason = from_wire(fields_of(batch.events(static_cast<int>(i))), event);
     each(i, reason, event);
   }
   return {};
@@ -238,9 +238,8 @@ Reason EventDecoder::decode_record(const LogRecord& record, Interaction& event) 
     const Result<json::Value> value = rep_->document.parse(record.value);
     return value.ok() ? rep_->from_json(value.value(), event) : kNotJson;
   }
-  const auto size = static_cast<int>(record.value.size());
-  if (!rep_->event.ParseFromArray(record.value.data(), size)) return kNotJson;
-  return from_wire(rep_->event, event);
+  WireEvent fields;
+  return read_wire_event(record.value, fields) ? from_wire(fields, event) : kNotJson;
 }
 
 Reason EventDecoder::decode_json(json::Value value, Interaction& event) {

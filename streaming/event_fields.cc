@@ -40,8 +40,13 @@ bool plain_id(std::string_view text) {
     std::memcpy(&word, text.data() + i, 8);
     if (!all_plain(word)) return false;
   }
+  if (i == text.size()) return true;
+  if (text.size() >= 8) {  // the last eight, some of them again
+    std::memcpy(&word, text.data() + text.size() - 8, 8);
+    return all_plain(word);
+  }
   word = 0x20 * kOnes;
-  std::memcpy(&word, text.data() + i, text.size() - i);
+  for (; i < text.size(); ++i) word = word << 8 | static_cast<uint8_t>(text[i]);
   return all_plain(word);
 }
 
@@ -74,10 +79,11 @@ Reason set_surface(std::string_view text, Interaction& event) {
 
 }  // namespace
 
-int find_field(std::string_view name) {
-  for (int f = 0; f < kFields; ++f) {
-    const std::string_view known = kReasons[static_cast<size_t>(f)].name;
-    if (known.size() == name.size() && known[0] == name[0] && known == name) return f;
+int find_field(std::string_view name, int before) {
+  for (int n = 1; n <= kFields; ++n) {
+    const int field = before + n < kFields ? before + n : before + n - kFields;
+    const std::string_view known = kReasons[static_cast<size_t>(field)].name;
+    if (known.size() == name.size() && known[0] == name[0] && known == name) return field;
   }
   return -1;
 }

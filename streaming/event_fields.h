@@ -36,8 +36,9 @@ struct FieldReasons {
 };
 extern const std::array<FieldReasons, kFields> kReasons;
 
-// -1: no field of an event.
-int find_field(std::string_view name);
+// -1: no field of an event. Looks behind the field `before` first (-1: none): writers keep an
+// order.
+int find_field(std::string_view name, int before);
 
 // Each checks one value, stores it in the event and gives the reason when it does not pass.
 Reason set_text(Field field, std::string_view text, Interaction& event);  // ids, token, names

@@ -71,6 +71,49 @@ TEST(EventCodec, RandomEventsSurviveJsonAndProtobuf) {
   }
 }
 
+// The event as the one element of an EventBatch, which is read by the generated parser: the twin of
+// the reader in place. Empty: no batch at all.
+std::string batch_of(std::string_view event) {
+  std::string batch = "\x0a";
+  for (size_t left = event.size();; left >>= 7) {
+    batch.push_back(static_cast<char>(left >= 0x80 ? left | 0x80 : left));
+    if (left < 0x80) break;
+  }
+  return batch.append(event);
+}
+
+TEST(EventCodec, ARecordIsReadAsTheGeneratedParserReadsIt) {
+  std::mt19937_64 random(2);
+  EventDecoder decoder, twin;
+  size_t taken = 0, refused = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const RandomEvent made(random);
+    std::string bytes;
+    encode_event(made.event, bytes);
+    if (random() % 4 == 0) bytes.resize(random() % bytes.size());
+    if (random() % 4 == 0) bytes += bytes.substr(random() % (bytes.size() + 1));
+    for (uint64_t n = random() % 3; n > 0 && !bytes.empty(); --n) {
+      bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 7);
+    }
+    Interaction event;
+    const Reason reason = decoder.decode_record(record_of(bytes, ContentType::kProtobuf), event);
+    json::FieldErrors errors;
+    bool seen = false;
+    const Status status = twin.decode_body(BodyFormat::kProtobuf, batch_of(bytes), errors,
+                                           [&](size_t, Reason said, const Interaction& other) {
+                                             seen = true;
+                                             ASSERT_EQ(reason, said);
+                                             if (said.empty()) {
+                                               ASSERT_EQ(fields(event), fields(other));
+                                             }
+                                           });
+    ASSERT_EQ(status.ok() && seen, reason != "not_json");
+    ++(reason.empty() ? taken : refused);
+  }
+  EXPECT_GT(taken, 1'000u);
+  EXPECT_GT(refused, 1'000u);
+}
+
 std::string event_with(const std::string& members) {
   return R"({"event_id":"e","type":"click","user_id":"u","item_id":"i","ts_ms":5)" + members + "}";
 }
