@@ -309,9 +309,9 @@ void add_prices(EngineOptions& o, std::vector<Option>& table) {
   add("fairness_alpha", &p.welfare.alpha, 0, 10, "",
       "between counties: 0 treats all alike, 1 is proportional, more cares for the worst");
   add("fairness_lambda_fen", &p.welfare.lambda_fen, 0, 1e5, "fen",
-      "worth of an exposure to a county that has one in 1,000 requests; 0: none");
-  add("fairness_exposure_min", &p.welfare.exposure_min, 1e-3, 1e6, "per 1,000 requests",
-      "a county with less is worth no more");
+      "worth of an exposure to a county that has its share of them; 0: none");
+  add("fairness_share_min", &p.welfare.share_min, 1e-3, 1, "",
+      "a county with less of its share is worth no more");
   add("fairness_half_life_ms", &p.welfare.half_life, 60'000, 30 * kDayMs, "ms",
       "memory of what counties were given");
   add("first_price_share", &p.first_price_share, 0, 1, "",

@@ -1,4 +1,4 @@
-// Minutes are the unit of trust: a minute counts when somebody came, or when nobody was expected.
+// Minutes are the unit of trust: a minute counts when somebody came, or when few were expected.
 // An hour of which at least half counts is scaled to a whole one and folded into its means; the
 // rest of an hour that was lost to an outage is simply not there. Tested by:
 // tests/ranking_traffic_test.cc.
@@ -18,13 +18,13 @@ namespace {
 
 constexpr Millis kUtc8{8 * 3'600'000};
 constexpr int kMondayHours = 72;           // the epoch was a Thursday
-constexpr double kDayPrior = 0.25;         // strength of the configured day, in days
-constexpr double kWeekPrior = 1;           // of the hour of the day, in weeks
+constexpr double kDayPrior = 0.15;         // strength of the configured day, in days
+constexpr double kWeekPrior = 0.5;         // of the hour of the day, in weeks
 constexpr float kDaysRemembered = 14;      // means are over about so many days ...
 constexpr float kWeeksRemembered = 6;      // ... and weeks
 constexpr double kHourOff = 4;             // an hour counts at most so many times what it should be
 constexpr float kTrusted = 2;              // days after which that bound holds
-constexpr double kOutageRequests = 10;     // expected in a minute in which nobody came
+constexpr double kOutageRequests = 10;     // expected in a row of minutes in which nobody came
 constexpr double kLevelHalfLifeMin = 180;  // of the level's memory
 constexpr double kShareStrength = 50;      // requests before a share of an hour outweighs the mean
 constexpr float kShareMemory = 20'000;     // requests of an hour that a share remembers
@@ -255,38 +255,55 @@ void TrafficLearner::advance(Millis now) {
   }
 }
 
-// The level of each surface takes the minute in, unless it was one of an outage.
+// The level of each surface takes the minute in. Minutes without anybody wait until somebody comes:
+// when too many were expected by then, they were an outage.
 void TrafficLearner::end_minute() {
   const Millis at(minute_ * kMinute.count());
   const int hour = week_hour(at);
   const double factor = festival(at);
   uint64_t came = 0;
-  double expected = 0;
-  for (int s = 0; s < kSurfaces; ++s) {
-    const PerSurface& surface = surfaces_[s];
-    came += surface.minute_requests;
-    if (surface.level_hours > 0) {
-      expected += surface.level_requests / surface.level_hours * shapes_[s][hour] * factor / 60;
-    }
-  }
-  if (came == 0 && expected >= kOutageRequests) return;
-  ++minutes_seen_;
+  for (const PerSurface& surface : surfaces_) came += surface.minute_requests;
+  if (came > 0) end_quiet();
   static const double keep = std::exp2(-1 / kLevelHalfLifeMin);
+  ++(came > 0 ? minutes_seen_ : quiet_minutes_);
   for (int s = 0; s < kSurfaces; ++s) {
     PerSurface& surface = surfaces_[s];
     if (surface.total == 0 && surface.level_requests <= 0) continue;
+    const double hours = shapes_[s][hour] * factor / 60;
+    if (came == 0) {
+      surface.quiet_hours += hours;
+      if (surface.level_hours > 0) {
+        quiet_expected_ += hours * surface.level_requests / surface.level_hours;
+      }
+      continue;
+    }
     const auto requests = static_cast<double>(surface.minute_requests);
     surface.level_requests = keep * surface.level_requests + requests;
-    surface.level_hours = keep * surface.level_hours + shapes_[s][hour] * factor / 60;
+    surface.level_hours = keep * surface.level_hours + hours;
     surface.hour_requests += requests;
     surface.minute_requests = 0;
   }
+}
+
+// Takes in the minutes without anybody, unless they were an outage.
+void TrafficLearner::end_quiet() {
+  const bool outage = quiet_expected_ >= kOutageRequests;
+  const double keep = outage ? 1 : std::exp2(-quiet_minutes_ / kLevelHalfLifeMin);
+  for (PerSurface& surface : surfaces_) {
+    surface.level_requests *= keep;
+    surface.level_hours = keep * surface.level_hours + (outage ? 0 : surface.quiet_hours);
+    surface.quiet_hours = 0;
+  }
+  if (!outage) minutes_seen_ += quiet_minutes_;
+  quiet_minutes_ = 0;
+  quiet_expected_ = 0;
 }
 
 // Requires: minute_ is still of the hour that ends.
 void TrafficLearner::end_hour() {
   const Millis at(minute_ * kMinute.count());
   const double factor = festival(at);
+  if (quiet_expected_ < kOutageRequests) end_quiet();
   const bool counts = minutes_seen_ >= 30 && factor > 0;
   for (PerSurface& surface : surfaces_) {
     if (counts && (surface.total > 0 || surface.level_requests > 0)) {
@@ -335,9 +352,11 @@ TrafficCurve TrafficLearner::curve(const std::array<bool, kSurfaces>& surfaces,
 void TrafficLearner::encode(std::string* out) const {
   put_fixed(out, minute_);
   put_fixed(out, static_cast<int64_t>(minutes_seen_));
+  put_fixed(out, static_cast<int64_t>(quiet_minutes_));
+  put_fixed(out, quiet_expected_);
   for (const PerSurface& surface : surfaces_) {
     for (const double value :
-         {surface.level_requests, surface.level_hours,
+         {surface.level_requests, surface.level_hours, surface.quiet_hours,
           surface.hour_requests + static_cast<double>(surface.minute_requests)}) {
       put_fixed(out, value);
     }
@@ -358,11 +377,16 @@ bool TrafficLearner::decode(std::string_view* in) {
            std::isfinite(mean.value) && std::isfinite(mean.weight) && mean.value >= 0 &&
            mean.weight >= 0;
   };
-  int64_t seen = 0;
-  bool good = take_fixed(in, &minute_) && take_fixed(in, &seen) && seen >= 0 && seen <= 60;
+  constexpr int64_t kMinutesMax = 10'000;
+  int64_t seen = 0, quiet = 0;
+  bool good = take_fixed(in, &minute_) && take_fixed(in, &seen) && take_fixed(in, &quiet) &&
+              take_fixed(in, &quiet_expected_) && seen >= 0 && seen <= kMinutesMax && quiet >= 0 &&
+              quiet <= kMinutesMax && std::isfinite(quiet_expected_);
   minutes_seen_ = static_cast<int>(seen);
+  quiet_minutes_ = static_cast<int>(quiet);
   for (PerSurface& surface : surfaces_) {
-    for (double* value : {&surface.level_requests, &surface.level_hours, &surface.hour_requests}) {
+    for (double* value : {&surface.level_requests, &surface.level_hours, &surface.quiet_hours,
+                          &surface.hour_requests}) {
       good = good && take_fixed(in, value) && std::isfinite(*value) && *value >= 0;
     }
     for (Mean& mean : surface.day) good = good && take_mean(mean);

@@ -6,11 +6,11 @@
 // part of those requests that one program asks for, by hour of the day.
 //
 // What is learned, per surface: the mean of each hour of the week, drawn towards that of the hour
-// of the day, drawn towards the configured day (one past day outweighs it). Minutes in which nobody
-// at all came though at least ten requests were expected are an outage and teach nothing; an hour
-// enters at most four times off what was expected of it; a festival's hours enter divided by its
-// factor. The level of a surface follows the last hours, so that a day with more traffic than any
-// before is seen while it happens.
+// of the day, drawn towards the configured day (one past day outweighs it). Minutes in a row in
+// which nobody at all came though ten requests or more were expected are an outage and teach
+// nothing; an hour enters at most four times off what was expected of it; a festival's hours enter
+// divided by its factor. The level of a surface follows the last hours, so that a day with more
+// traffic than any before is seen while it happens.
 //
 // Times are engine time, passed in; an older one counts as the latest seen. Not thread-safe.
 // Memory: about 12 kB.
@@ -106,6 +106,7 @@ class TrafficLearner {
     std::array<Mean, kWeekHours> week{};
     std::array<Mean, kDayHours> day{};
     double level_requests = 0, level_hours = 0;  // decayed; their ratio is the level
+    double quiet_hours = 0;                      // as level_hours, of quiet minutes
     double hour_requests = 0;                    // of the present hour
     uint64_t minute_requests = 0, total = 0;
   };
@@ -115,6 +116,7 @@ class TrafficLearner {
   std::array<double, kWeekHours> shape(const PerSurface& surface) const;  // of mean 1
   void refresh();
   void end_minute();
+  void end_quiet();
   void end_hour();
 
   std::array<double, kDayHours> prior_{};  // of mean 1
@@ -123,6 +125,8 @@ class TrafficLearner {
   std::array<std::array<double, kWeekHours>, kSurfaces> shapes_{};  // of surfaces_
   int64_t minute_ = INT64_MIN;                                      // since the epoch
   int minutes_seen_ = 0;                                            // of the present hour
+  int quiet_minutes_ = 0;      // in which nobody came, since somebody did
+  double quiet_expected_ = 0;  // requests, in those
 };
 
 }  // namespace shanhuo

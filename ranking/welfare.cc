@@ -11,8 +11,7 @@
 namespace shanhuo {
 namespace {
 
-constexpr double kHalfLivesMax = 200;   // of one unit
-constexpr double kRequestsFirst = 500;  // the exposure per 1,000 of fewer requests is not judged
+constexpr double kHalfLivesMax = 200;  // of one unit
 
 }  // namespace
 
@@ -40,8 +39,7 @@ double CountyWelfare::worth(Millis now) {
     since_ = now;
     age = 0;
   }
-  worth_ = std::exp2(std::max(0.0, age));
-  return worth_;
+  return std::exp2(std::max(0.0, age));
 }
 
 void CountyWelfare::request(Millis now) { requests_ += worth(now); }
@@ -58,27 +56,29 @@ void CountyWelfare::expose(int32_t county, double expected, Millis now) {
 double CountyWelfare::exposure(int32_t county) const {
   const auto found = exposures_.find(county);
   if (found == exposures_.end() || requests_ <= 0) return 0;
-  return 1'000 * found->second / std::max(requests_, kRequestsFirst * worth_);
+  return 1'000 * found->second / requests_;
 }
 
 double CountyWelfare::factor(double weight) const { return std::pow(weight, options_.alpha); }
 
 std::shared_ptr<const CountyPrices> CountyWelfare::table() const {
   if (options_.lambda_fen <= 0) return nullptr;
-  const auto price = [this](double exposure) {
-    return static_cast<float>(options_.lambda_fen *
-                              std::pow(std::max(exposure, options_.exposure_min), -options_.alpha));
+  double sum = 0;
+  for (const auto& [county, exposure] : exposures_) sum += exposure;
+  const double mean = exposures_.empty() ? 0 : sum / static_cast<double>(exposures_.size());
+  const auto price = [this, mean](double exposure) {
+    const double share = mean > 0 ? std::max(exposure / mean, options_.share_min) : 1;
+    return static_cast<float>(options_.lambda_fen * std::pow(share, -options_.alpha));
   };
   std::vector<std::pair<int32_t, float>> prices;
   prices.reserve(exposures_.size());
-  for (const auto& [county, sum] : exposures_) prices.emplace_back(county, price(exposure(county)));
+  for (const auto& [county, exposure] : exposures_) prices.emplace_back(county, price(exposure));
   return std::make_shared<const CountyPrices>(std::move(prices), price(0));
 }
 
 void CountyWelfare::encode(std::string* out) const {
   put_fixed(out, since_.count());
   put_fixed(out, requests_);
-  put_fixed(out, worth_);
   std::vector<std::pair<int32_t, double>> sorted(exposures_.begin(), exposures_.end());
   std::sort(sorted.begin(), sorted.end());
   put_varint(out, sorted.size());
@@ -91,9 +91,8 @@ void CountyWelfare::encode(std::string* out) const {
 bool CountyWelfare::decode(std::string_view* in) {
   int64_t since = 0;
   uint64_t count = 0;
-  if (!take_fixed(in, &since) || !take_fixed(in, &requests_) || !take_fixed(in, &worth_) ||
-      !take_varint(in, &count) || count > kCountiesMax || !std::isfinite(requests_) ||
-      requests_ < 0 || !std::isfinite(worth_) || worth_ < 1) {
+  if (!take_fixed(in, &since) || !take_fixed(in, &requests_) || !take_varint(in, &count) ||
+      count > kCountiesMax || !std::isfinite(requests_) || requests_ < 0) {
     return false;
   }
   since_ = Millis(since);

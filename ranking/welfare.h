@@ -1,10 +1,11 @@
 // Fair exposure between counties (allocation.md 1 and 2): the alpha-fair price v_c of one more
 // exposure of a county, v_c = lambda * (max(Y_c, Y_min) / omega_c)^-alpha.
 //
-// Y_c: expected viewable exposures that boosts gave to the county, per 1,000 requests, over the
-// last half-lives of engine time. alpha = 0 treats all alike, 1 is proportional fairness, large
-// ones care for the worst county alone. The table holds v_c for omega_c = 1; a program with
-// `fairness` weight w multiplies its items' by w^alpha, which is omega_c = w.
+// Y_c: expected viewable exposures that boosts gave to the county per 1,000 requests, over the last
+// half-lives of engine time. omega_c: its weight times the mean of all counties, so that lambda is
+// the worth of an exposure to a county that has its share, whatever the traffic. alpha = 0 treats
+// all alike, 1 is proportional fairness, large ones care for the worst county alone. The table
+// holds v_c for weight 1; a program with `fairness` weight w multiplies its items' by w^alpha.
 //
 // CountyWelfare has one writer at a time (PriceController guards it); CountyPrices is immutable.
 // Bounded: counties past kCountiesMax are refused and counted. 16 bytes each in a table.
@@ -24,11 +25,11 @@ namespace shanhuo {
 struct WelfareOptions {
   double alpha = 1;                 // 0..10
   double lambda_fen = 0.02;         // worth of an exposure at Y_c = omega_c; 0: no welfare term
-  double exposure_min = 0.2;        // Y_min, per 1,000 requests; > 0
+  double share_min = 0.05;          // Y_min, of the mean; > 0
   Millis half_life{6 * 3'600'000};  // memory of Y_c
 };
 
-// v_c by county code, for omega_c = 1.
+// v_c by county code, for weight 1.
 class CountyPrices {
  public:
   CountyPrices(std::vector<std::pair<int32_t, float>> prices, float others);
@@ -76,7 +77,6 @@ class CountyWelfare {
   const WelfareOptions options_;
   std::unordered_map<int32_t, double> exposures_;  // growing units
   double requests_ = 0;
-  double worth_ = 1;         // of one unit at the last request
   Millis since_{INT64_MIN};  // when the growing unit is 1
   uint64_t refused_ = 0;
 };
