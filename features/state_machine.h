@@ -24,6 +24,7 @@ namespace shanhuo {
 //   vp viewer profiles   fr frequency   it item counters   ex exposure rollups   dd deduplication
 //   pg program totals in interner          ci cc cb catalogue   lg ledger     pr prices cl
 //   calibration pl the fold's own counters and watermarks (streaming/fold.h)   iv invalid traffic
+//   lt item totals
 class StateWriter {
  public:
   virtual ~StateWriter() = default;

@@ -21,7 +21,7 @@ def verdict(program_id, goal):
         return "cannot be met", True
     if goal["delivered"] < goal["target"]:
         return "SHORT", False
-    if goal["delivered"] > goal["cap"]:
+    if goal["cap"] > 0 and goal["delivered"] > goal["cap"]:
         return "OVER ITS CAP", False
     return "kept", True
 
@@ -34,16 +34,23 @@ def table(header, rows):
         print("  ".join([row[0].ljust(widths[0]), *middle, row[-1]]).rstrip())
 
 
-def program_rows(programs):
+def unit(goal):
+    return "views" if goal["unit"] == "viewable" else goal["unit"] + "s"
+
+
+def program_rows(programs, loss_on_pages):
     """Rows of the table, and whether all is as promised."""
     rows, kept = [], True
     for program in sorted(programs, key=lambda p: p["id"]):
         for goal in program["goals"]:
             word, as_promised = verdict(program["id"], goal)
             kept = kept and as_promised
-            rows.append([program["id"], f"{goal['target']:,.0f}", f"{goal['delivered']:,.0f}",
-                         f"{goal['cap']:,.0f}", f"{goal['pace']:.3f}", f"{program['inserted']:,}",
-                         word])
+            cap = f"{goal['cap']:,.0f}" if goal["cap"] > 0 else "-"
+            loss = loss_on_pages.get(program["id"])
+            rows.append([program["id"], unit(goal), f"{goal['target']:,.0f}",
+                         f"{goal['delivered']:,.0f}", cap, f"{goal['pace']:.3f}",
+                         f"{program['inserted']:,}",
+                         "-" if not loss else f"{100 * loss:.2f} %", word])
     return rows, kept
 
 
@@ -55,9 +62,12 @@ def main():
     programs, stats, day = (json.loads(files[name].read_text(encoding="utf-8"))
                             for name in ("programs", "stats", "simulation"))
 
-    rows, kept = program_rows(programs["programs"])
+    rows, kept = program_rows(programs["programs"], day["true_loss_ratio_on_pages"])
     print()
-    table(["program", "goal", "delivered", "cap", "pace", "inserted", ""], rows)
+    table(["program", "unit", "goal", "delivered", "cap", "pace", "inserted", "viewers' loss", ""],
+          rows)
+    print("viewers' loss: on pages that name the program, of the clicks that their organic pages"
+          " would have got, whoever's items stand there; below 0 they won")
 
     events, rank, fresh = stats["events"], stats["rank"], stats["freshness_ms"]
     ended = sum(events[end] for end in EVENT_ENDS)

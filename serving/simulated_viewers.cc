@@ -177,6 +177,11 @@ Result<PageOutcome> SimulatedViewers::react(json::Value answer, Millis now,
     shown.find("source").get(source);
     shown.find("token").get(token);
     if (source != "organic") ++outcome.inserted;
+    for (const json::Value program : shown.find("programs").elements()) {
+      std::string_view id;
+      if (!program.get(id) || std::ranges::count(outcome.programs, id) > 0) continue;
+      outcome.programs.emplace_back(id);
+    }
     Seen seen;
     seen.item = world_.find(item_id);
     if (seen.item == nullptr) {

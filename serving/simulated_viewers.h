@@ -50,6 +50,7 @@ struct PageOutcome {
   uint32_t inserted = 0;     // items that are not organic
   uint32_t unknown_items = 0;
   uint64_t orders = 0;
+  std::vector<std::string> programs;  // that the page's items name, each once
 };
 
 class SimulatedViewers {

@@ -61,6 +61,12 @@ std::string json_of(const SimulationSummary& summary) {
   json.field("rank_p50_ms", summary.rank.quantile_ms(0.5));
   json.field("rank_p99_ms", summary.rank.quantile_ms(0.99));
   json.field("true_loss_ratio", summary.loss_ratio());
+  json.key("true_loss_ratio_on_pages");  // of each program
+  json.begin_object();
+  for (const auto& [program, pages] : summary.programs) {
+    json.field(program, SimulationSummary::loss_ratio(pages.organic_value, pages.value));
+  }
+  json.end_object();
   json.end_object();
   return out;
 }
@@ -93,6 +99,10 @@ void add(const SimulationSummary& part, SimulationSummary& total) {
   total.organic_value += part.organic_value;
   total.value += part.value;
   total.rank.merge(part.rank);
+  for (const auto& [program, pages] : part.programs) {
+    total.programs[program].organic_value += pages.organic_value;
+    total.programs[program].value += pages.value;
+  }
   for (const auto& [reason, count] : part.reasons) total.reasons[reason] += count;
 }
 

@@ -53,11 +53,17 @@ struct SimulationSummary {
   double seconds = 0;
   LatencyHistogram rank;                    // one call, as the client sees it
   std::map<std::string, uint64_t> reasons;  // of rejected events
+  // The same two values of the pages that name a program, of all programs on them together.
+  struct OnPages {
+    double organic_value = 0, value = 0;
+  };
+  std::map<std::string, OnPages> programs;
 
   // What viewers truly lost against the organic pages, relative; negative: they won.
-  double loss_ratio() const {
-    return organic_value > 0 ? (organic_value - value) / organic_value : 0;
+  static double loss_ratio(double organic, double answered) {
+    return organic > 0 ? (organic - answered) / organic : 0;
   }
+  double loss_ratio() const { return loss_ratio(organic_value, value); }
 };
 
 // Share of the mean traffic at a moment of the day (UTC+8); 1 on average over a day.

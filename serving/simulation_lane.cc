@@ -164,6 +164,10 @@ Status SimulationLane::take_page(Visit visit) {
   summary_.orders += outcome.orders;
   summary_.organic_value += outcome.organic_value;
   summary_.value += outcome.value;
+  for (const std::string& program : outcome.programs) {
+    summary_.programs[program].organic_value += outcome.organic_value;
+    summary_.programs[program].value += outcome.value;
+  }
   if (std::exchange(visit.opening, false)) ++visit.pages_left;
   if (--visit.pages_left > 0) visits_.emplace(outcome.left_ms + 1'000, visit);
   return {};

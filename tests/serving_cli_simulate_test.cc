@@ -110,8 +110,8 @@ TEST(Simulate, SendsTheSameBytesForTheSameSeed) {
 TEST(Simulate, TellsWhatViewersDidWithRequestPositionAndToken) {
   const Sent done = run(an_hour(1));
   std::map<std::string, json::Document> requests;
-  std::set<std::string> event_ids, types;
-  uint64_t events = 0, with_token = 0;
+  std::set<std::string> event_ids, types, surfaces;
+  uint64_t events = 0, with_token = 0, openings = 0;
   int64_t ranked_until = 0;
   json::Document document;
   for (const FakeEngine::Request& request : done.requests) {
@@ -121,8 +121,13 @@ TEST(Simulate, TellsWhatViewersDidWithRequestPositionAndToken) {
       ASSERT_TRUE(body.find("now_ms").get(now_ms));
       EXPECT_GE(now_ms, ranked_until);
       ranked_until = now_ms;
-      EXPECT_TRUE(body.find("candidates").size() == 30 || body.find("room").is_object());
+      const bool opening = text_of(body, "surface") == "open_screen";
+      openings += opening ? 1 : 0;
+      EXPECT_TRUE(body.find("candidates").size() == (opening ? 0 : 30) ||
+                  body.find("room").is_object());
       EXPECT_NE(text_of(body.find("context"), "city"), "");
+      EXPECT_TRUE(body.find("context").find("place").find("lat").present());
+      surfaces.insert(text_of(body, "surface"));
       continue;
     }
     std::istringstream lines(request.body);
@@ -151,7 +156,8 @@ TEST(Simulate, TellsWhatViewersDidWithRequestPositionAndToken) {
   for (const char* type : {"impression", "play", "click", "like", "order"}) {
     EXPECT_TRUE(types.contains(type)) << type;
   }
-  EXPECT_EQ(done.summary.inserted, done.summary.rank.count());
+  EXPECT_EQ(surfaces, (std::set<std::string>{"feed", "festival", "live_room", "open_screen"}));
+  EXPECT_EQ(done.summary.inserted + openings, done.summary.rank.count());
   EXPECT_EQ(done.summary.unknown_items, 0u);
   EXPECT_GT(done.summary.loss_ratio(), -0.2);
   EXPECT_LT(done.summary.loss_ratio(), 0.2);
