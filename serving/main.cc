@@ -1,4 +1,5 @@
 #include "serving/cli.h"
+#include "serving/evaluate.h"
 #include "serving/import.h"
 #include "serving/operator_verbs.h"
 #include "serving/replay.h"
@@ -12,6 +13,8 @@ int main(int argc, char** argv) {
       {"check", "", "validates every YAML file of the configuration", 0, 0, {}, check_verb},
       {"import", "FORMAT PATH", "makes items.ndjson and events.ndjson of a public data set", 2, 2,
        kImportFlags, import_verb},
+      {"evaluate", "SUITE", "a published protocol on real data: allocation-steam, allocation-adx",
+       1, 1, kEvaluateFlags, evaluate_verb},
       {"replay", "FILE|- | --from-log DIR",
        "sends events, items or creators through the API, from a file or a log", 0, 1, kReplayFlags,
        replay_verb},
