@@ -23,7 +23,7 @@ struct KafkaSizes {
 };
 inline KafkaSizes kafka_sizes() {
   if (bench_smoke()) return {2'000, 20'000, 500, 5'000, 1, 1};
-  return {1'000'000, 3'000'000, 100'000, 1'000'000, 3, 20};
+  return {1'000'000, 2'000'000, 100'000, 1'000'000, 3, 20};
 }
 
 // Runs `work` in a process of its own: threads and memory of one measurement are not the next's.
