@@ -1,13 +1,15 @@
 // Decode and fold without the log, on one core: what a record costs from its bytes to the state,
 // with a million viewers, and where the time goes. JSON events of about 250 bytes and the same as
-// protobuf; one in twenty carries a token; everything that serving/ folds into but the learners.
+// protobuf; one in twenty carries a token; everything that serving/ folds into, without the
+// learners (prices and calibration) and with them. Records come 256 at a time, as from the log.
 //
 // Times are the thread's processor time, in rounds of 100,000 records that are made before each
-// round and not counted. The parts are each run alone over the same events; their misses then do
-// not overlap as they do in the whole, so they may add up to more than it. What they leave out:
-// the interner, invalid traffic, whether an exposure is new.
+// round and not counted. The parts are each run alone over the same events, without looking ahead:
+// their misses do not overlap as they do in the whole, so they add up to more than it. What they
+// leave out: the interner, invalid traffic, whether an exposure is new.
 #include <time.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -19,6 +21,7 @@
 
 #include "base/check.h"
 #include "features/feature_store.h"
+#include "serving/observers.h"
 #include "streaming/fold.h"
 
 namespace shanhuo {
@@ -30,6 +33,7 @@ size_t rounds() { return kSmoke ? 1 : 10; }
 size_t round_records() { return kSmoke ? 5'000 : 100'000; }
 constexpr size_t kItems = 100'000;
 constexpr size_t kPolled = 256;  // records at a time, as the pipeline does by default
+constexpr size_t kPrograms = 50;
 constexpr int64_t kStartMs = 1'790'000'000'000;
 
 int64_t thread_cpu_ns() {
@@ -39,6 +43,7 @@ int64_t thread_cpu_ns() {
 }
 
 std::string item_name(size_t n) { return "item-" + std::to_string(10'000'000 + n); }
+std::string program_name(size_t n) { return "program-" + std::to_string(n); }
 std::string viewer_name(size_t n) { return "viewer-" + std::to_string(10'000'000 + n); }
 
 struct World {
@@ -133,7 +138,7 @@ class Stream {
   std::string mint(const Interaction& event) const {
     ExposureToken token;
     token.request_hash = request_hash(event.user_id, event.request_id);
-    token.programs[0] = 1 + static_cast<uint32_t>(count_ % 50);
+    token.programs[0] = program_hash(program_name(count_ % kPrograms));
     token.issued_at = event.ts;
     return world_.keys.get()->mint(token, event.user_id, event.item_id);
   }
@@ -160,13 +165,67 @@ void fill(World& world, FeatureStore& store) {
   }
 }
 
+// What an engine has learn inside the fold, with something to learn: every token's program has a
+// goal, and every organic impression's and click's score is remembered.
+class Learners {
+ public:
+  explicit Learners(FeatureStore& store) {
+    auto set = std::make_shared<ProgramSet>();
+    for (size_t i = 0; i < kPrograms; ++i) {
+      auto program = std::make_shared<Program>();
+      program->id = ProgramId(program_name(i));
+      program->start = Millis(kStartMs);
+      program->end = Millis(kStartMs) + kDay;
+      program->surfaces.fill(true);
+      program->goals.push_back(
+          {GoalUnit::kViewable, 1e6, 2e6, GoalPeriod::kTotal, Surface::kNone, 10});
+      set->programs.push_back(std::move(program));
+    }
+    set->version = "1";
+    const auto nothing = [](const ProgramId&, GoalUnit, Millis, Millis) { return 0.0; };
+    prices_.set_programs(set, nothing, Millis(kStartMs));
+    store.add_observer(&price_);
+    store.add_observer(&label_);
+  }
+
+  // The engine has answered the requests of these events.
+  void answered(const Round& round) {
+    EventDecoder decoder;
+    for (const LogRecord& record : round.records) {
+      Interaction event;
+      CHECK(decoder.decode_record(record, event).empty());
+      SlateBook::Slate slate;
+      slate.organic = {{hash64(event.item_id), 0.5}};
+      slates_.put(request_hash(event.user_id, event.request_id), slate, Millis(kStartMs));
+    }
+  }
+
+ private:
+  PriceController prices_{{}, make_price_law({})};
+  SlateBook slates_{2 * round_records(), kDay};
+  CalibrationLearner calibration_{{}};
+  PriceObserver price_{prices_};
+  LabelObserver label_{slates_, calibration_};
+};
+
+void fold_round(Fold& fold, const Round& round) {
+  for (std::span<const LogRecord> rest = round.records; !rest.empty();) {
+    const auto polled = rest.first(std::min(kPolled, rest.size()));
+    fold.expect(polled);
+    for (const LogRecord& record : polled) CHECK(fold.interaction(record).empty());
+    rest = rest.subspan(polled.size());
+  }
+}
+
 struct Whole {
   double ns = 0, bytes = 0;
 };
 
-Whole fold_all(World& world, ContentType content) {
+Whole fold_all(World& world, ContentType content, bool learning) {
   FeatureStore store({}, world.interner, world.catalogue, world.keys);
+  std::unique_ptr<Learners> learners;
   fill(world, store);
+  if (learning) learners = std::make_unique<Learners>(store);
   Deduplicator dedup("ev");
   Fold fold(
       store, {&dedup}, [](const CatalogueChange&) { return Status(); }, FoldOptions{});
@@ -176,13 +235,9 @@ Whole fold_all(World& world, ContentType content) {
   for (size_t i = 0; i < rounds(); ++i) {
     const Round round = stream.round(content);
     for (const std::string& value : round.values) bytes += value.size();
+    if (learners) learners->answered(round);
     const int64_t begin = thread_cpu_ns();
-    for (size_t at = 0; at < round.records.size(); at += kPolled) {
-      const auto polled =
-          std::span(round.records).subspan(at, std::min(kPolled, round.records.size() - at));
-      fold.expect(polled);
-      for (const LogRecord& record : polled) CHECK(fold.interaction(record).empty());
-    }
+    fold_round(fold, round);
     spent_ns += thread_cpu_ns() - begin;
   }
   const auto records = static_cast<double>(rounds() * round_records());
@@ -227,7 +282,7 @@ double decode_ns(World& world, ContentType content) {
   return static_cast<double>(spent_ns) / static_cast<double>(rounds() * round_records());
 }
 
-void row(const char* name, double ns) { std::printf("  %-34s %7.0f ns\n", name, ns); }
+void row(const char* name, double ns) { std::printf("| %-38s | %6.0f |\n", name, ns); }
 
 void print_parts(World& world) {
   Deduplicator dedup("ev");
@@ -274,18 +329,29 @@ void print_parts(World& world) {
       }));
 }
 
+void figure(const char* name, const Whole& whole, int target) {
+  std::printf("figure %-24s %9.0f events/s (target %d; %.0f bytes each)\n", name, 1e9 / whole.ns,
+              target, whole.bytes);
+}
+
 void run() {
   World world;
   std::printf("decode + fold without the log, %zu viewers, %zu items, one core\n", viewers_total(),
               kItems);
-  const Whole json = fold_all(world, ContentType::kJson);
-  const Whole protobuf = fold_all(world, ContentType::kProtobuf);
-  std::printf("figure %-18s %12.0f %-8s (target 700000; %.0f bytes each)\n", "fold_json",
-              1e9 / json.ns, "events/s", json.bytes);
-  std::printf("figure %-18s %12.0f %-8s (target 1000000; %.0f bytes each)\n", "fold_protobuf",
-              1e9 / protobuf.ns, "events/s", protobuf.bytes);
+  const Whole json = fold_all(world, ContentType::kJson, false),
+              json_learning = fold_all(world, ContentType::kJson, true),
+              protobuf = fold_all(world, ContentType::kProtobuf, false),
+              protobuf_learning = fold_all(world, ContentType::kProtobuf, true);
+  figure("fold_json", json, 700'000);
+  figure("fold_json_learners", json_learning, 700'000);
+  figure("fold_protobuf", protobuf, 1'000'000);
+  figure("fold_protobuf_learners", protobuf_learning, 1'000'000);
+  std::printf("| %-38s | %6s |\n|%s|%s|\n", "where the time goes", "ns",
+              std::string(40, '-').c_str(), std::string(8, '-').c_str());
   row("JSON, all of it", json.ns);
   row("protobuf, all of it", protobuf.ns);
+  row("the learners, with JSON", json_learning.ns - json.ns);
+  row("the learners, with protobuf", protobuf_learning.ns - protobuf.ns);
   row("decode JSON", decode_ns(world, ContentType::kJson));
   row("decode protobuf", decode_ns(world, ContentType::kProtobuf));
   print_parts(world);
