@@ -164,11 +164,22 @@ Status KafkaReader::refill_all() {
   return {};
 }
 
+// Whether the last answer to a fetch said that there is no more. The broker itself says so only
+// with the next answer, which it holds back for fetch.wait.max.ms when nothing comes.
+bool KafkaReader::at_known_end(const Source& source) const {
+  int64_t first = 0, end = 0;
+  return rd_kafka_get_watermark_offsets(client_.get(), name_.c_str(),
+                                        static_cast<int32_t>(source.partition), &first,
+                                        &end) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+         end >= 0 && source.next_offset >= end;
+}
+
 // Gives the source a head, if its queue has one; never waits.
 Status KafkaReader::refill(Source& source) {
   while (!source.head) {
     KafkaMessage message(rd_kafka_consume_queue(source.queue.get(), 0));
     if (!message) {
+      source.at_end = source.at_end || at_known_end(source);
       if (source.patience_end_ns == 0) source.patience_end_ns = monotonic_ns() + kPatienceNs;
       return {};
     }

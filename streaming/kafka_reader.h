@@ -37,6 +37,7 @@ class KafkaReader final : public LogReader {
   KafkaReader(Topic topic, std::string name, KafkaCounters& counters, KafkaOffsets& offsets)
       : topic_(topic), name_(std::move(name)), counters_(counters), offsets_(offsets) {}
   Status assign(const std::vector<LogPosition>& from);
+  bool at_known_end(const Source& source) const;
   Status refill(Source& source);
   Status refill_all();
   Source* earliest();
