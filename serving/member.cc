@@ -55,7 +55,7 @@ void Member::turn() {
     watch(role);
     return;
   }
-  look_around();
+  look_around(role == KafkaGroup::Role::kUnknown ? group_->last_error() : "");
   if (role == KafkaGroup::Role::kLead) take_over();
 }
 
@@ -75,7 +75,7 @@ void Member::take_over() {
   Result<StateClaim> claim = StateClaim::take(options_.data_dir);
   if (!claim.ok()) return fail(claim.error().message);
   say("claims " + claim.value().folder());
-  look_around();
+  look_around("");
   const Status opened = open(claim.value());
   if (opened.ok()) return;
   claim.value().give_back();
@@ -209,8 +209,8 @@ std::string Member::standing() const {
   return "standing by; " + (why_.empty() ? leader_ : "could not lead: " + why_);
 }
 
-// Who leads, for standing().
-void Member::look_around() {
+// Who leads, for standing(); and what keeps this one from joining.
+void Member::look_around(const std::string& trouble) {
   const Result<NewestClaim> newest = newest_claim(options_.data_dir);
   std::string leader = "nobody leads yet";
   if (!newest.ok()) {
@@ -220,6 +220,7 @@ void Member::look_around() {
                                            : newest.value().leader + " leads";
     leader += " (epoch " + std::to_string(newest.value().epoch) + ")";
   }
+  if (!trouble.empty()) leader += "; cannot join the group yet: " + trouble;
   const std::lock_guard lock(standing_mutex_);
   leader_ = std::move(leader);
 }

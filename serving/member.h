@@ -74,7 +74,7 @@ class Member {
   bool fresh() const;
   void stand_by(const HttpRequest& request, const Responder& respond);
   std::string standing() const;
-  void look_around();
+  void look_around(const std::string& trouble);
   void fail(const std::string& why);
   void say(const std::string& what) const;
 

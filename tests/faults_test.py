@@ -45,7 +45,6 @@ class Faults(unittest.TestCase):
     def test_a_hundred_reloads_under_load_fail_no_request(self):
         print(scenarios.reloads(100))
 
-
     def test_a_signal_to_whichever_thread_ends_it_in_order(self):
         with Engine() as engine:
             foreign = next((int(task.name) for task in
