@@ -16,8 +16,10 @@
 #include "base/json_writer.h"
 #include "serving/log_lines.h"
 #include "serving/replay_lane.h"
+#include "serving/serve.h"
 #include "serving/terminal.h"
 #include "streaming/embedded_log.h"
+#include "streaming/kafka_log.h"
 
 namespace shanhuo {
 namespace {
@@ -30,7 +32,8 @@ constexpr FlagSpec kFlags[] = {
     {"rate", Kind::kNumber, "N", "lines a second at most; 0: as fast as the engine takes them", "0",
      0, 1e9},
     {"limit", Kind::kInteger, "N", "lines to send; 0: all", "0", 0, 1e15},
-    {"from-log", Kind::kText, "DIR", "the log of a stopped engine's data folder, or of a backup"},
+    {"from-log", Kind::kText, "DIR|kafka",
+     "the log of a stopped engine's data folder, or of a backup; or the topics of --config"},
     {"topic", Kind::kText, "NAME", "of the log", "interactions"},
     {"from-offset", Kind::kInteger, "N", "first record", "", 0, 1e18},
     {"to-offset", Kind::kInteger, "N", "the record after the last", "", 0, 1e18},
@@ -281,10 +284,28 @@ LogRange range_of(const CliArguments& arguments) {
   return range;
 }
 
-Result<ReplaySummary> replay_log(const std::string& folder, const ReplayOptions& options,
+// The cluster that the configuration names; an engine may run on it.
+Result<std::unique_ptr<EventLog>> open_topics(const CliArguments& arguments) {
+  ConfigErrors errors;
+  const EngineOptions options = read_options(arguments, errors);
+  if (!errors.empty()) return Error{ErrorCode::kInvalid, errors.front().to_string()};
+  auto log = KafkaLog::open(options.kafka);
+  if (!log.ok()) return log.error();
+  return std::unique_ptr<EventLog>(std::move(log).value());
+}
+
+Result<std::unique_ptr<EventLog>> open_source(const std::string& from, const Clock& clock,
+                                              const CliArguments& arguments) {
+  if (from == "kafka") return open_topics(arguments);
+  auto log = open_log(from, clock);
+  if (!log.ok()) return log.error();
+  return std::unique_ptr<EventLog>(std::move(log).value());
+}
+
+Result<ReplaySummary> replay_log(const std::string& from, const ReplayOptions& options,
                                  const CliArguments& arguments) {
   const WallClock clock;
-  const auto log = open_log(folder, clock);
+  const auto log = open_source(from, clock, arguments);
   if (!log.ok()) return log.error();
   const auto lines = LogLines::open(*log.value(), range_of(arguments));
   if (!lines.ok()) return lines.error();

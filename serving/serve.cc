@@ -20,14 +20,7 @@
 #include "serving/terminal.h"
 
 namespace shanhuo {
-namespace {
 
-std::string config_folder(const CliArguments& arguments) {
-  const std::string folder = std::filesystem::path(arguments.config_file).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
-
-// engine.yaml, then --set, then --listen and --data-dir. A file that is not there is an error.
 EngineOptions read_options(const CliArguments& arguments, ConfigErrors& errors) {
   EngineOptions options;
   const Result<std::string> text = read_text_file(arguments.config_file);
@@ -45,6 +38,13 @@ EngineOptions read_options(const CliArguments& arguments, ConfigErrors& errors) 
   if (!arguments.listen.empty()) options.listen = arguments.listen;
   if (!arguments.data_dir.empty()) options.data_dir = arguments.data_dir;
   return options;
+}
+
+namespace {
+
+std::string config_folder(const CliArguments& arguments) {
+  const std::string folder = std::filesystem::path(arguments.config_file).parent_path().string();
+  return folder.empty() ? "." : folder;
 }
 
 Result<HttpServerOptions> server_options(const EngineOptions& options) {

@@ -10,9 +10,14 @@
 // All return the exit code: 0 done, 1 the work failed, 2 the configuration is wrong.
 #pragma once
 
+#include "configs/engine_options.h"
 #include "serving/cli.h"
 
 namespace shanhuo {
+
+// What a command line says about its engine: engine.yaml, then --set, then --listen and --data-dir.
+// A file that is not there is an error.
+EngineOptions read_options(const CliArguments& arguments, ConfigErrors& errors);
 
 int serve_verb(const CliArguments& arguments);
 int check_verb(const CliArguments& arguments);

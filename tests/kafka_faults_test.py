@@ -30,6 +30,12 @@ class Faults(unittest.TestCase):
     def test_a_network_cut_and_then_slow_loses_nothing_and_ranking_never_fails(self):
         print(on_kafka.network(BROKER, PROXY, 1, 0.5))
 
+    def test_the_state_rebuilt_from_the_topics_is_the_oracles_too(self):
+        print(on_kafka.rebuilt(BROKER))
+
+    def test_the_topics_can_be_replayed_into_another_engine(self):
+        print(on_kafka.replayed(BROKER))
+
     def test_records_that_retention_dropped_before_they_were_folded_are_a_gap(self):
         said = on_kafka.cut_below_the_checkpoint(BROKER)
         self.assertRegex(said, r"state GAP: shanhuo.interactions\[\d\] begins at offset \d+, after")

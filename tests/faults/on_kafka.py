@@ -3,17 +3,19 @@ each. Used in a short form by tests/kafka_faults_test.py and in the long one by
 tests/faults/long.py; every function returns figures and raises AssertionError at the first
 difference."""
 
+import json
 import random
 import re
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 import kafka_broker
-from engine_process import READY_S, Engine
+from engine_process import BIN, READY_S, Engine
 from faults import members
 from faults.oracle import Oracle
 from faults.scenarios import SETTINGS, wall_ms
@@ -180,6 +182,40 @@ def network(broker, proxy, cut_s, slow_s):
         pages = ranking.finish()
         return {"behind after the cut": behind, "pages meanwhile": pages,
                 "caught up s": round(caught_up_s, 1), **trial.compare()}
+
+
+def run(engine, verb, *arguments):
+    """A verb of the command line with the engine's configuration."""
+    command = [BIN, verb, *arguments, "--config", engine.config_file]
+    for name, value in engine.settings.items():
+        command += ["--set", f"{name}={value}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"{verb}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def rebuilt(broker):
+    """The state again from the topics alone, compared as the live one was."""
+    with Trial(broker, 5) as trial:
+        Engine.wait_until(lambda: trial.accepted() > 2_000, READY_S)
+        trial.compare()
+        assert trial.engine.stop() == 0
+        run(trial.engine, "rebuild", "--data-dir", trial.engine.data_dir)
+        assert (trial.engine.data_dir / "state.before").is_dir()
+        trial.engine.start()
+        return trial.compare()
+
+
+def replayed(broker):
+    """The topics' events through the API of another engine, on a log of its own."""
+    with Trial(broker, 6) as trial, Engine(settings={"clock": "caller"}) as other:
+        Engine.wait_until(lambda: trial.accepted() > 2_000, READY_S)
+        trial.producer.finish()
+        sent = json.loads(run(trial.engine, "replay", "--from-log", "kafka", "--to",
+                              f"http://{other.address}", "--json"))
+        assert sent["lines"] == sent["accepted"] == len(trial.records()), sent
+        Engine.wait_until(lambda: other.stats()["events"]["accepted"] == sent["accepted"], READY_S)
+        return {"lines": sent["lines"]}
 
 
 def cut_below_the_checkpoint(broker):
