@@ -259,6 +259,10 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
       "of the last day's interest in the viewer's vector, against the last month's");
   add("discount", Option::Enum{reinterpret_cast<uint8_t*>(&r.discount), {"examination", "dcg"}}, 0,
       0, "", "how much a position is worth to the viewer");
+  add("fatigue_item_slope", &r.fatigue_item_slope, 0, 10, "",
+      "log of P(click) that an item loses each time the viewer was shown it and did not want it");
+  add("fatigue_creator_slope", &r.fatigue_creator_slope, 0, 10, "",
+      "the same for anything of its creator");
   add("viewable_first", &r.viewable_first, 0, 1, "", "P(viewable) at position 0");
   add("viewable_decay", &r.viewable_decay, 0, 1, "", "its factor per position");
   add("viewable_floor", &r.viewable_floor, 0, 1, "", "never below");
@@ -271,10 +275,21 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
   add("insertions_max", &r.insertions_max, 0, 3, "items", "boosted items of a page");
   add("search_nodes_max", &r.search_nodes_max, 100, 1e8, "steps",
       "of the exact slot search; reaching it is counted");
+  add("page_county_max", &r.page_county_max, 1, 3, "items", "boosted items of a county on a page");
+  add("page_creator_max", &r.page_creator_max, 1, 3, "items", "of a creator");
+  add("page_category_max", &r.page_category_max, 1, 3, "items", "of a category");
   add("explore_probability", &r.explore_probability, 0, 0.2, "",
       "of drawing among the best pairs instead of taking the best");
   add("explore_best", &r.explore_best, 2, 8, "pairs", "in that draw");
   add("explore_temperature_fen", &r.explore_temperature_fen, 1e-6, 1e6, "fen", "its Gumbel scale");
+  add("explore_new_share", &r.explore_new_share, 0, 0.2, "",
+      "share of pages that may try one new item at the upper end of its value");
+  add("explore_new_viewable", &r.explore_new_viewable, 1e-6, 1e9, "exposures",
+      "viewable ones after which an item is no longer new");
+  add("explore_new_width", &r.explore_new_width, 0, 10, "",
+      "half-width of its click rate's interval, as a share of the rate, at which it is not, "
+      "either");
+  add("explore_z", &r.explore_z, 0, 10, "", "standard errors of that half-width");
 }
 
 void add_prices(EngineOptions& o, std::vector<Option>& table) {

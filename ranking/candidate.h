@@ -31,6 +31,9 @@ class Retriever {
 // Cosine of a viewer's vector with an item's: both are of unit length, or zero.
 float similarity_of(const Vector& viewer, const CatalogueItem& item);
 
+// How well an item's click rate is known (exploration.h).
+enum class Novelty : uint8_t { kGraduated, kNew, kRetired };
+
 // One retrieved item that is eligible for at least one program.
 struct BoostCandidate {
   ItemIndex item = kNoItem;
@@ -39,6 +42,11 @@ struct BoostCandidate {
   double p_click = 0;     // for this viewer
   double p_order = 0;     // p_click * P(order | click)
   double value_fen = 0;   // p_click * value_per_click_fen
+  double rate = 0;        // smoothed click rate of the item, of all viewers
+  double upper_rate = 0;  // the upper end of its interval; of graduated items the rate itself
+  double upper_fen = 0;   // value_fen if that were its rate
+  double fatigue = 0;     // by how much repetition lowers the log of p_click; 0: not at all
+  Novelty novelty = Novelty::kGraduated;
   EligibleItem eligible;  // its programs, and what frequency caps leave
 };
 

@@ -32,6 +32,11 @@ struct RankingOptions {
   double creator_slope = 0.5;      // same for the creator
   double lift_log_odds_max = 2.5;  // bound of the sum; 0..10
   double short_term_weight = 0.6;  // 0..1: encode_viewer()'s short_share
+  // Graded fatigue: P(click) x exp(-(item_slope * f(item) + creator_slope * f(creator))), f the
+  // insertions that the viewer was shown lately without wanting them, half-life 1 d
+  // (features/fatigue.h).
+  double fatigue_item_slope = 0;     // per insertion of the item; 0..10
+  double fatigue_creator_slope = 0;  // per insertion of anything of its creator; 0..10
   // --- positions ---
   DiscountKind discount = DiscountKind::kExamination;
   double viewable_first = 0.9;   // P(viewable | position 0); 0..1
@@ -45,10 +50,20 @@ struct RankingOptions {
   double user_loss_budget = 0.02;  // eps: share of the organic value viewers may lose; 0..0.5
   int insertions_max = 3;          // boosted items per page; 0..3
   int search_nodes_max = 50'000;   // steps of the exact search; reaching it is counted
+  // Diversity: boosted items of the same county, creator and category on one page; each 1..3.
+  int page_county_max = 3;
+  int page_creator_max = 3;
+  int page_category_max = 3;
   // --- exploration ---
   double explore_probability = 0.01;     // of drawing among the best pairs; 0..0.2
   int explore_best = 4;                  // pairs in the draw; 2..8
   double explore_temperature_fen = 0.5;  // Gumbel scale; > 0
+  // New items (exploration.h).
+  double explore_new_share = 0;       // of pages that may try one: the budget; 0..0.2
+  double explore_new_viewable = 200;  // viewable exposures that end it; > 0
+  double explore_new_width = 0.25;    // half-width of the rate's interval, as a share of the rate,
+                                      // that ends it, too; 0..10
+  double explore_z = 1.0;             // standard errors of that half-width; 0..10
 };
 
 }  // namespace shanhuo

@@ -1,8 +1,11 @@
 #include "ranking/page.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/hash.h"
+#include "features/fatigue.h"
+#include "ranking/exploration.h"
 
 namespace shanhuo {
 namespace {
@@ -46,6 +49,15 @@ double viewer_price(const PriceTable& prices, const RankingOptions& options) {
   if (options.user_loss_budget <= 0) return kMost;
   if (prices.user_loss_budget <= 0) return std::min(kMost, prices.viewer_price);
   return std::min(kMost, prices.viewer_price * prices.user_loss_budget / options.user_loss_budget);
+}
+
+// A limit of the page; as many as are ever inserted is none.
+int page_max(int option) { return option >= kInsertionsMax ? kNoLimit : std::max(1, option); }
+
+double fatigue_of(const Fatigue& fatigue, const RankingOptions& options, const Listing& listing,
+                  ItemIndex index) {
+  return options.fatigue_item_slope * fatigue.item(index).fatigue +
+         options.fatigue_creator_slope * fatigue.creator(listing.creator_hash).fatigue;
 }
 
 // Boostable items of the organic list that retrieval did not bring.
@@ -103,6 +115,12 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   context.retriever.retrieve(taste.vector(), world, context.options, parts.retrieved);
   add_listed(request, world, taste.vector(), parts);
   parts.candidates.clear();
+  std::optional<Fatigue> fatigue;
+  const bool tires =
+      context.options.fatigue_item_slope > 0 || context.options.fatigue_creator_slope > 0;
+  if (tires && selection.personalized && !context.insertions.empty()) {
+    fatigue.emplace(viewer, context.insertions, world.catalogue(), request.now);
+  }
   for (size_t i = 0; i < parts.retrieved.size(); ++i) {
     constexpr size_t kAhead = 16;  // rates lie anywhere in memory
     if (i + kAhead < parts.retrieved.size()) {
@@ -117,10 +135,13 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
     candidate.item = index;
     candidate.similarity = parts.retrieved[i].similarity;
     candidate.organic_rank = parts.ranks.rank_of(index, world);
-    score(context.options, taste, world.listing(index), context.rates.rates(index), candidate);
+    const Listing& listing = world.listing(index);
+    if (fatigue) candidate.fatigue = fatigue_of(*fatigue, context.options, listing, index);
+    score(context.options, taste, listing, context.rates.rates(index), candidate);
     if (candidate.p_click < parts.eligibility.p_click_min(candidate.eligible)) continue;
     parts.candidates.push_back(candidate);
   }
+  parts.retired = retire(parts.candidates);
 }
 
 void make_items(const RankContext& context, RankScratch::Parts& parts) {
@@ -135,8 +156,13 @@ void make_items(const RankContext& context, RankScratch::Parts& parts) {
     item.programs = candidate.eligible.programs;
     item.county = entry.county_code;
     item.creator = entry.creator_hash;
-    item.county_max = std::min(kNoLimit, candidate.eligible.county_left);
-    item.creator_max = std::min(kNoLimit, candidate.eligible.creator_left);
+    item.category = entry.category_hash;
+    const RankingOptions& options = context.options;
+    item.county_max =
+        std::min({kNoLimit, candidate.eligible.county_left, page_max(options.page_county_max)});
+    item.creator_max =
+        std::min({kNoLimit, candidate.eligible.creator_left, page_max(options.page_creator_max)});
+    item.category_max = page_max(options.page_category_max);
     item.page_max = std::min(kNoLimit, candidate.eligible.page_left);
     price_item(candidate, context, item);
     place_item(candidate, context.world, item);

@@ -38,6 +38,7 @@ struct RankScratch::Parts {
   std::vector<ItemIndex> listed;  // boostable items of the organic list
   std::vector<BoostCandidate> candidates;
   std::vector<AllocationItem> items;  // same order as candidates
+  int retired = 0;                    // of the candidates
   std::vector<double> organic, discount, examine;
 };
 

@@ -2,79 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
+#include <utility>
 
-#include "base/hash.h"
+#include "ranking/exploration.h"
 #include "ranking/page.h"
 
 namespace shanhuo {
 namespace {
 
 using Parts = RankScratch::Parts;
-
-// Uniform in (0, 1): the n-th draw of a seed.
-double draw(uint64_t seed, uint64_t n) {
-  return (static_cast<double>(hash_combine(seed, n) >> 11) + 0.5) / 9007199254740992.0;
-}
-
-// Softmax of the pairs' gains over the temperature: what a Gumbel draw picks each with.
-std::array<double, kPairsMax> pair_chances(const AllocationResult& best, double temperature) {
-  std::array<double, kPairsMax> chance{};
-  double sum = 0;
-  for (int k = 0; k < best.pair_count; ++k) {
-    chance[k] = std::exp((best.pairs[k].gain_fen - best.pairs[0].gain_fen) / temperature);
-    sum += chance[k];
-  }
-  for (int k = 0; k < best.pair_count; ++k) chance[k] /= sum;
-  return chance;
-}
-
-int gumbel_pick(const AllocationResult& best, double temperature, uint64_t seed) {
-  int pick = 0;
-  double most = -INFINITY;
-  for (int k = 0; k < best.pair_count; ++k) {
-    const double gumbel = -std::log(-std::log(draw(seed, 1 + static_cast<uint64_t>(k))));
-    const double key = best.pairs[k].gain_fen / temperature + gumbel;
-    if (key <= most) continue;
-    most = key;
-    pick = k;
-  }
-  return pick;
-}
-
-// The page's insertions and the exact probability of each: with probability explore_probability one
-// of the best pairs alone, drawn by its gain, else the best page.
-struct Choice {
-  std::vector<PlacedItem> placed;
-  std::array<double, kInsertionsMax> propensity{};
-  bool explored = false;
-};
-
-Choice choose(const AllocationResult& best, const RankingOptions& options, uint64_t seed) {
-  Choice choice;
-  choice.placed.assign(best.placed.begin(), best.placed.begin() + best.count);
-  const double explore = best.pair_count > 0 ? options.explore_probability : 0;
-  const auto chance = pair_chances(best, options.explore_temperature_fen);
-  const auto same = [](const PlacedItem& a, const PlacedItem& b) {
-    return a.item == b.item && a.position == b.position;
-  };
-  if (explore > 0 && draw(seed, 0) < explore) {
-    choice.explored = true;
-    choice.placed = {best.pairs[gumbel_pick(best, options.explore_temperature_fen, seed)].placed};
-  }
-  for (size_t i = 0; i < choice.placed.size(); ++i) {
-    const PlacedItem& placed = choice.placed[i];
-    const bool in_best = std::any_of(best.placed.begin(), best.placed.begin() + best.count,
-                                     [&](const PlacedItem& b) { return same(b, placed); });
-    double p = in_best ? 1 - explore : 0;
-    for (int k = 0; k < best.pair_count; ++k) {
-      if (same(best.pairs[k].placed, placed)) p += explore * chance[k];
-    }
-    choice.propensity[i] = p;
-  }
-  return choice;
-}
 
 // Programs that ask for this page and are not on it, each with its cause.
 void note_missed(const PageTerms& terms, const RankContext& context, Parts& parts, Slate& slate) {
@@ -137,6 +74,25 @@ void explain(const RankContext& context, Slate& slate) {
     item.reason_code = pays > 0 ? "program_goal" : "viewer_interest";
     item.reason_text = names + numbers;
   }
+}
+
+// The best page if the most promising new item were worth what it may be at best; nothing when it
+// has no place there, either.
+std::optional<AllocationResult> try_new(PageTerms terms, const RankContext& context, Parts& parts,
+                                        Slate& slate) {
+  slate.retired_items = parts.retired;
+  for (const BoostCandidate& c : parts.candidates) slate.new_items += c.novelty == Novelty::kNew;
+  const int item = context.options.explore_new_share > 0 ? choose_new(parts.candidates) : -1;
+  if (item < 0) return std::nullopt;
+  terms.pairs = 0;
+  double& value = parts.items[item].value;
+  const double known = std::exchange(value, parts.candidates[item].upper_fen);
+  const AllocationResult page = allocate(terms, parts.items, parts.allocation);
+  value = known;
+  const auto end = page.placed.begin() + page.count;
+  const bool shown =
+      std::any_of(page.placed.begin(), end, [item](const PlacedItem& p) { return p.item == item; });
+  return shown ? std::optional(page) : std::nullopt;
 }
 
 // --- a page without an organic list ---
@@ -245,17 +201,21 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
                     ? std::clamp(context.options.explore_best, 0, kPairsMax)
                     : 0;
   const AllocationResult best = allocate(terms, parts.items, parts.allocation);
-  const Choice choice = choose(best, context.options, context.seed);
+  const std::optional<AllocationResult> with_new = try_new(terms, context, parts, slate);
+  const Choice choice =
+      choose(best, with_new ? &*with_new : nullptr, context.options, context.seed);
+  const std::span<const PlacedItem> placed{choice.placed.data(), static_cast<size_t>(choice.count)};
 
   // 4. The page, and what it costs the viewer.
-  fill_slate(request, context, choice.placed, parts, slate);
-  for (size_t i = 0; i < choice.placed.size(); ++i) {
-    slate.items[choice.placed[i].position].propensity = choice.propensity[i];
+  fill_slate(request, context, placed, parts, slate);
+  for (size_t i = 0; i < placed.size(); ++i) {
+    slate.items[placed[i].position].propensity = choice.propensity[i];
   }
-  slate.explored = choice.explored;
-  slate.exact = best.exact;
+  slate.explored = choice.drawn_pair || choice.drawn_new;
+  slate.tried_new = choice.drawn_new;
+  slate.exact = best.exact && (!with_new || with_new->exact);
   slate.organic_value_fen = page_value(terms, parts.items, {});
-  slate.loss_fen = slate.organic_value_fen - page_value(terms, parts.items, choice.placed);
+  slate.loss_fen = slate.organic_value_fen - page_value(terms, parts.items, placed);
   note_missed(terms, context, parts, slate);
   if (request.explain) explain(context, slate);
   return slate;

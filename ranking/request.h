@@ -75,9 +75,11 @@ struct Slate {
   double organic_value_fen = 0;            // value of the organic page
   double loss_fen = 0;  // organic value minus value of this page to the viewer; < 0: worth more
   uint64_t price_version = 0;
-  std::vector<MissedProgram> missed;  // ascending by program
-  bool explored = false;              // a draw decided, not the best pair
-  bool exact = true;                  // false: the search stopped at search_nodes_max
+  std::vector<MissedProgram> missed;     // ascending by program
+  bool explored = false;                 // a draw decided, not the best page
+  int new_items = 0, retired_items = 0;  // candidates that wait to be tried, and will not be
+  bool tried_new = false;                // the page has the new item that its draw allowed
+  bool exact = true;                     // false: the search stopped at search_nodes_max
 };
 
 }  // namespace shanhuo

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "models/viewer_encoder.h"
+#include "ranking/exploration.h"
 
 namespace shanhuo {
 namespace {
@@ -84,12 +85,20 @@ double lifted(double rate, double lift) {
 
 void score(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
            const ItemRates& rates, BoostCandidate& candidate) {
-  candidate.p_click =
-      lifted(smoothed_rate(options, item.kind, rates), taste.lift(item, candidate.similarity));
+  candidate.rate = smoothed_rate(options, item.kind, rates);
+  judge_novelty(options, rates, candidate);
+  const double lift = taste.lift(item, candidate.similarity);
+  const double freshness = candidate.fatigue > 0 ? std::exp(-candidate.fatigue) : 1;
+  candidate.p_click = freshness * lifted(candidate.rate, lift);
   const double orders = (rates.orders + options.prior_order * options.prior_clicks) /
                         (rates.clicks + options.prior_clicks);
   candidate.p_order = candidate.p_click * std::min(1.0, orders);
   candidate.value_fen = candidate.p_click * options.value_per_click_fen;
+  candidate.upper_fen = candidate.value_fen;
+  if (candidate.novelty == Novelty::kNew) {
+    candidate.upper_fen =
+        freshness * lifted(candidate.upper_rate, lift) * options.value_per_click_fen;
+  }
 }
 
 void organic_values(const RankingOptions& options, const RankRequest& request,

@@ -4,6 +4,10 @@
 // a prior of its kind), lifted in odds by how well it suits the viewer: cosine with the viewer's
 // vector and the viewer's shares of its category, county and creator. P(click) of an organic item
 // comes calibrated from outside or, before that, from its score.
+//
+// What the viewer was shown lately and did not want is worth less each time (options.h, graded
+// fatigue): the exponential discount of impressions of Lee et al., "Modeling Impression
+// Discounting in Large-scale Recommender Systems", KDD 2014.
 #pragma once
 
 #include <span>
@@ -44,7 +48,7 @@ class ViewerTaste {
 // `rate` with its odds multiplied by exp(lift).
 double lifted(double rate, double lift);
 
-// Fills p_click, p_order and value_fen of a candidate, whose similarity is known.
+// Fills what a candidate is worth; its similarity and fatigue are known.
 void score(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
            const ItemRates& rates, BoostCandidate& candidate);
 
