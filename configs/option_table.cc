@@ -321,6 +321,15 @@ void add_prices(EngineOptions& o, std::vector<Option>& table) {
   add("festivals", &p.festivals, 0, 4096, "",
       "days with so many times their usual traffic, UTC+8: MM-DD=factor or YYYY-MM-DD=factor, with "
       "spaces between");
+  add("resolve_ms", &p.resolve.period, 0, kDayMs, "ms",
+      "engine time between two looks for the best prices on recent requests; 0: none");
+  add("resolve_memory_ms", &p.resolve.memory, 60'000, kDayMs, "ms", "age of the oldest of those");
+  add("resolve_requests", &p.resolve.snapshots_max, 16, 4'096, "requests",
+      "of them, about 4 kB each; twice as many take twice as long to solve");
+  add("resolve_requests_min", &p.resolve.snapshots_min, 1, 4'096, "requests",
+      "fewer are not looked at");
+  add("resolve_move", &p.resolve.move_share, 0, 1, "",
+      "a price moves at most so much of itself towards the best one");
   add("fairness_alpha", &p.welfare.alpha, 0, 10, "",
       "between counties: 0 treats all alike, 1 is proportional, more cares for the worst");
   add("fairness_lambda_fen", &p.welfare.lambda_fen, 0, 1e5, "fen",

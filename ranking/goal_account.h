@@ -71,6 +71,11 @@ class GoalAccount {
   // False once delivered + in flight meets the aim (state.target); of a share, while it holds.
   bool wants() const;
 
+  // What is left of the aim, in expected units to insert.
+  double remaining_expected() const {
+    return (state.target - state.delivered - state.in_flight) / truth();
+  }
+
   // Goals of shares: insertions on the surface, of which `named` name the program.
   void share_inserted(double all, double named);
   double surface_inserted() const { return surface_inserted_; }

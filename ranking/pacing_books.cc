@@ -272,6 +272,44 @@ ProgramPrice PacingBooks::price(size_t index) const {
   return price;
 }
 
+std::vector<ResolveGoal> PacingBooks::open_goals() const {
+  std::vector<ResolveGoal> open;
+  for (const Book& book : books_) {
+    for (size_t g = 0; g < book.goals.size(); ++g) {
+      const GoalAccount& goal = book.goals[g];
+      const GoalState& state = goal.state;
+      if (goal.is_share() || book.fresh || state.requests_left <= 0 || !goal.wants()) continue;
+      if (!book.asks) continue;
+      ResolveGoal entry;
+      entry.program = program_hash(book.program->id.view());
+      entry.goal = g;
+      entry.unit = goal.goal().unit;
+      entry.surfaces = book.program->surfaces;
+      entry.audience = book.audience.mean();
+      entry.remaining = goal.remaining_expected();
+      entry.requests_left = state.requests_left;
+      entry.ceiling = state.missed_value_fen;
+      entry.price = state.price;
+      open.push_back(entry);
+    }
+  }
+  return open;
+}
+
+// A price of next to nothing moves by a share of where prices start.
+void PacingBooks::move_towards(std::span<const ResolveGoal> goals, std::span<const double> prices,
+                               double share) {
+  for (size_t i = 0; i < goals.size(); ++i) {
+    Book* book = find(goals[i].program);
+    if (book == nullptr || goals[i].goal >= book->goals.size()) continue;
+    GoalState& state = book->goals[goals[i].goal].state;
+    const double least = first_price_share_ * state.missed_value_fen;
+    const double most = share * std::max(state.price, least);
+    const double to = std::clamp(prices[i], state.price - most, state.price + most);
+    state.price = std::clamp(to, std::min(0.0, state.price), state.missed_value_fen);
+  }
+}
+
 void PacingBooks::encode(std::vector<std::pair<std::string, std::string>>& records,
                          StateWriter& writer) {
   for (const std::string& key : gone_) writer.erase(key);

@@ -20,6 +20,7 @@
 #include "ranking/goal_account.h"
 #include "ranking/prices.h"
 #include "ranking/request.h"
+#include "ranking/resolve.h"
 #include "ranking/traffic.h"
 
 namespace shanhuo {
@@ -81,6 +82,12 @@ class PacingBooks {
 
   // The program's line of a table: the prices of its goals that want exposure, what caps leave.
   ProgramPrice price(size_t index) const;
+
+  // Goals that re-solving may price: running ones below their aim whose traffic is known.
+  std::vector<ResolveGoal> open_goals() const;
+  // Moves the prices of those towards `prices`, each by at most `share` of itself.
+  void move_towards(std::span<const ResolveGoal> goals, std::span<const double> prices,
+                    double share);
 
   const std::vector<Book>& books() const { return books_; }
 

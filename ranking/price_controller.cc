@@ -53,6 +53,7 @@ struct PriceController::State {
   Millis counties_made{INT64_MIN};
   Millis now{INT64_MIN};
   Millis stepped{INT64_MIN};
+  Millis resolved{INT64_MIN};
   bool replaying = true;  // before the first step: decisions of before a restart are being read
   LossWindow window;
   LossAccount account;
@@ -120,7 +121,8 @@ struct PriceController::State {
 PriceController::PriceController(const PriceControllerOptions& options,
                                  std::unique_ptr<PriceLaw> law)
     : state_(std::make_unique<State>(options, std::move(law))),
-      published_(std::make_shared<PriceTable>()) {
+      published_(std::make_shared<PriceTable>()),
+      resolver_(options.resolve) {
   state_->set = std::make_shared<ProgramSet>();
 }
 
@@ -204,6 +206,27 @@ bool PriceController::step(Millis now) {
   const Millis at = s.advance(now);
   if (s.stepped.count() != INT64_MIN && at - s.stepped < s.options.step) return false;
   s.step();
+  publish();
+  return true;
+}
+
+bool PriceController::resolve(Millis now) {
+  std::vector<ResolveGoal> goals;
+  double nu = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    State& s = *state_;
+    const Millis at = s.advance(now), period = s.options.resolve.period;
+    if (period.count() <= 0 || s.lossless) return false;
+    if (s.resolved.count() != INT64_MIN && at - s.resolved < period) return false;
+    s.resolved = at;
+    goals = s.books.open_goals();
+    nu = s.viewer_price();
+  }
+  const std::vector<double> prices = resolver_.solve(goals, nu);
+  if (prices.empty()) return false;
+  const std::lock_guard lock(mutex_);
+  state_->books.move_towards(goals, prices, state_->options.resolve.move_share);
   publish();
   return true;
 }

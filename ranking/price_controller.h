@@ -28,6 +28,7 @@
 #include "ranking/pacing_books.h"
 #include "ranking/price_law.h"
 #include "ranking/prices.h"
+#include "ranking/resolve.h"
 #include "ranking/welfare.h"
 
 namespace shanhuo {
@@ -48,6 +49,7 @@ struct PriceControllerOptions {
   std::string festivals;
   double first_price_share = 0.1;  // of p_j: where a price starts that has no past; 0..1
   WelfareOptions welfare;
+  ResolveOptions resolve;
 };
 
 struct ProgramStatus {
@@ -84,6 +86,12 @@ class PriceController final : public Checkpointed {
   // One unit was taken back (invalid traffic, a refund).
   void withdraw(uint32_t program, GoalUnit unit, Millis ts);
 
+  // Takes snapshots of requests, from any thread.
+  Resolver& resolver() { return resolver_; }
+  // Moves the prices towards those that are best on the snapshots, if that is due and there are
+  // enough; call it as often as step(). The search runs outside the lock. True: published.
+  bool resolve(Millis now);
+
   // Moves the prices if a step is due; call at least once per step of engine time. True: published.
   bool step(Millis now);
 
@@ -106,6 +114,7 @@ class PriceController final : public Checkpointed {
   mutable std::mutex mutex_;
   std::unique_ptr<State> state_;  // guarded by mutex_
   Published<PriceTable> published_;
+  Resolver resolver_;
 };
 
 }  // namespace shanhuo

@@ -19,6 +19,7 @@
 #include "ranking/options.h"
 #include "ranking/prices.h"
 #include "ranking/request.h"
+#include "ranking/resolve.h"
 #include "ranking/world.h"
 
 namespace shanhuo {
@@ -38,6 +39,7 @@ struct RankContext {
   std::span<const double> organic_p_click;
   uint64_t seed = 0;  // of the exploration draw; the caller derives it from (user, request)
   const Graduates* graduates = nullptr;  // nullptr: no item has left its program
+  RequestSnapshot* snapshot = nullptr;   // filled for re-solving, when it is set
 };
 
 // Reusable memory of one thread.

@@ -154,11 +154,14 @@ void AudienceShare::count(int hour, double asked, double seen) {
   seen_[hour] /= 2;
 }
 
-double AudienceShare::at(int hour) const {
+double AudienceShare::mean() const {
   const double asked = std::accumulate(asked_.begin(), asked_.end(), 0.0);
   const double seen = std::accumulate(seen_.begin(), seen_.end(), 0.0);
-  const double mean = (asked + 1) / (seen + 1);
-  return (asked_[hour] + kShareStrength * mean) / (seen_[hour] + kShareStrength);
+  return (asked + 1) / (seen + 1);
+}
+
+double AudienceShare::at(int hour) const {
+  return (asked_[hour] + kShareStrength * mean()) / (seen_[hour] + kShareStrength);
 }
 
 void AudienceShare::encode(std::string* out) const {

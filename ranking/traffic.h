@@ -68,6 +68,7 @@ class AudienceShare {
  public:
   void count(int hour, double asked, double seen);
   double at(int hour) const;
+  double mean() const;  // over all hours
 
   void encode(std::string* out) const;
   bool decode(std::string_view* in);

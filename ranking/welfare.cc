@@ -1,6 +1,6 @@
 // Decay without touching what does not change: what comes now counts 2^(age of the start) of the
 // unit at the start, and only ratios are read. The unit starts anew before it outgrows a double.
-// Tested by: tests/ranking_welfare_test.cc.
+// Tested by: tests/ranking_traffic_test.cc.
 #include "ranking/welfare.h"
 
 #include <algorithm>

@@ -27,6 +27,8 @@ EngineTime make_time(const EngineOptions& options, const Clock& clock,
 PriceControllerOptions price_options(const EngineOptions& options) {
   PriceControllerOptions prices = options.prices;
   prices.user_loss_budget = options.ranking.user_loss_budget;
+  // Other laws move their prices alone.
+  if (options.price_law.kind != PriceLawKind::kRemainingGoal) prices.resolve.period = Millis(0);
   return prices;
 }
 
@@ -254,6 +256,7 @@ void Engine::upkeep() {
     refresh_world();
     graduates_.set(find_graduates(*world_.get(), totals_));
     prices_.step(time_.now());
+    prices_.resolve(time_.now());
     if (rounds % 10 == 0) calibration_.publish();
     lock.lock();
   }

@@ -176,7 +176,12 @@ void Ranker::rank_feed(const RankCall& call, Page& page) {
   const RankRequest& request = call.request;
   page.insertions = parts_.features.frequency().recent(request.user_id, request.now);
   for (int tries = 0; tries < kReserveTries; ++tries) {
-    page.slate = rank(request, page.context(parts_, request), page.scratch.rank);
+    RankContext context = page.context(parts_, request);
+    RequestSnapshot snapshot;
+    const bool wanted = parts_.prices.resolver().wants(request.now);
+    if (wanted) context.snapshot = &snapshot;
+    page.slate = rank(request, context, page.scratch.rank);
+    if (wanted) parts_.prices.resolver().add(std::move(snapshot), request.now);
     if (reserve(page, request.surface, request.now)) return;
     page.prices = parts_.prices.table();  // says now which cap was reached
   }

@@ -31,6 +31,7 @@ struct DayPlan {
   bool bursts = true, outage = true;
   double alpha = 4, lambda_fen = 0.2;
   double budget = 0.02;
+  Millis resolve{300'000};
 };
 
 struct DayProgram {
@@ -89,6 +90,7 @@ class AllocationDay {
 
   static PriceControllerOptions options(const DayPlan& plan) {
     PriceControllerOptions options;
+    options.resolve.period = plan.resolve;
     options.user_loss_budget = plan.budget;
     options.welfare.alpha = plan.alpha;
     options.welfare.lambda_fen = plan.lambda_fen;
@@ -96,7 +98,9 @@ class AllocationDay {
   }
 
   DayResult run(std::unique_ptr<PriceLaw> law, double goals = 1) {
-    PriceController controller(options(plan_), std::move(law));
+    PriceControllerOptions controls = options(plan_);
+    if (law->name() != "remaining_goal") controls.resolve.period = Millis(0);
+    PriceController controller(controls, std::move(law));
     controller.set_programs(
         programs(goals), [](const ProgramId&, GoalUnit, Millis, Millis) { return 0.0; }, kStart);
     DayResult result;
@@ -106,8 +110,10 @@ class AllocationDay {
     for (const Millis now : times_) {
       arrive(controller, now, result);
       controller.step(now);
+      controller.resolve(now);
       Page page = next_page(random, now);
       const auto table = controller.table();
+      if (controller.resolver().wants(now)) controller.resolver().add(snapshot(page, *table), now);
       choose(page, *table);
       const bool good = answer(controller, page, now);
       result.refused += good ? 0 : 1;
@@ -314,6 +320,31 @@ class AllocationDay {
       }
       return any ? bonus + fairness * table.county_fen(c.county + 1) : -1.0;
     });
+  }
+
+  RequestSnapshot snapshot(const Page& page, const PriceTable& table) const {
+    RequestSnapshot snapshot;
+    snapshot.insertions_max = 3;
+    for (size_t i = 0; i < page.candidates.size(); ++i) {
+      const Candidate& c = page.candidates[i];
+      double fairness = 0;
+      SnapshotOption option;
+      option.candidate = static_cast<int>(i);
+      option.p_click = static_cast<float>(c.p_click);
+      option.p_order = static_cast<float>(c.p_order);
+      for (size_t k = 0; k < c.programs.size(); ++k) {
+        if (c.programs[k] < 0) continue;
+        option.programs[k] = program_hash(programs_[c.programs[k]].id);
+        fairness = std::max(fairness, table.programs[c.programs[k]].fairness);
+      }
+      option.extra_fen = static_cast<float>(fairness * table.county_fen(c.county + 1));
+      for (const int p : {2, 10, kSlots - 1}) {
+        option.viewer_fen = static_cast<float>(c.value * examine(p) - page.slide[p]);
+        option.examine = static_cast<float>(examine(p));
+        snapshot.options.push_back(option);
+      }
+    }
+    return snapshot;
   }
 
   bool answer(PriceController& controller, Page& page, Millis now) {

@@ -1,5 +1,5 @@
 // A simulated day (tests/allocation_day.h): 40 programs, 100 counties, three bursts, half an hour
-// without requests. bench/allocation_day_bench.cc runs it at full size.
+// without requests.
 #include <gtest/gtest.h>
 
 #include "ranking/price_law.h"
@@ -31,6 +31,7 @@ TEST(AllocationDay, MeetsEveryFeasibleGoalWithinTheBudgetAndLeavesNoCountyBehind
   for (const uint64_t seed : {1, 2}) {
     DayPlan plan;
     plan.seed = seed;
+    plan.requests = 25'000;
     AllocationDay day(plan);
     const DayResult result = day.run(shipped_law());
     for (const ProgramStatus& program : result.programs) {
@@ -52,7 +53,7 @@ TEST(AllocationDay, TheWorstCountyRisesWithAlpha) {
   double before = -1;
   for (const double alpha : {0.0, 1.0, 4.0}) {
     DayPlan plan;
-    plan.requests = 20'000;
+    plan.requests = 12'000;
     plan.alpha = alpha;
     plan.lambda_fen = 0.05;
     AllocationDay day(plan);
@@ -64,7 +65,7 @@ TEST(AllocationDay, TheWorstCountyRisesWithAlpha) {
 
 TEST(AllocationDay, TheSameSeedGivesTheSameDay) {
   DayPlan plan;
-  plan.requests = 5'000;
+  plan.requests = 3'000;
   AllocationDay day(plan);
   const DayResult first = day.run(shipped_law()), second = AllocationDay(plan).run(shipped_law());
   EXPECT_EQ(first.county_exposures, second.county_exposures);

@@ -383,85 +383,101 @@ TEST(Pacing, ADayBeginsWithYesterdaysPriceOfThisHour) {
   EXPECT_GT(controller->table()->programs[0].fen_per_unit, 0);
 }
 
-// A restart loses what is in memory: it has the checkpoint, the totals, events and decisions since.
-TEST(Pacing, ARestartInMidFlightHasNoJumpAndCheckpointsTheSameBytes) {
-  Goal share = viewable(0.3, 0.5);
-  share.share_of = Surface::kFeed;
-  const auto set = set_of({program_of("p", {viewable(800, 840)}), program_of("s", {share})});
-  const auto one = controller_of();
-  one->set_programs(set, nothing, kStart);
+// A run of two hours that is stopped: what the next process has is a checkpoint, the totals of the
+// fold, and the events and decisions since.
+struct Stopped {
   struct Inserted {
     Millis at;
     uint32_t program;
   };
+  static constexpr Millis kCheckpoint{kStart + Millis(2 * kHour.count() + 17'000)};
+  static constexpr Millis kEnd{kCheckpoint + Millis(7 * 60'000)};
+
+  std::shared_ptr<const ProgramSet> set;
+  std::unique_ptr<PriceController> process = controller_of();
   std::vector<Inserted> inserted;
   std::vector<std::pair<Millis, Inserted>> seen;  // when, of what
-  std::mt19937_64 random(12);
   MemoryState saved;
-  const Millis checkpoint = kStart + Millis(2 * kHour.count() + 17'000);
-  const Millis end = checkpoint + Millis(7 * 60'000);
-  size_t told = 0;
-  const auto tell = [&](PriceController& controller, Millis from, Millis to) {
+
+  Stopped() {
+    Goal share = viewable(0.3, 0.5);
+    share.share_of = Surface::kFeed;
+    set = set_of({program_of("p", {viewable(800, 840)}), program_of("s", {share})});
+    process->set_programs(set, nothing, kStart);
+    std::mt19937_64 random(12);
+    for (Millis now = kStart; now < kEnd; now += Millis(2'000)) {
+      if (now == kCheckpoint + Millis(1'000)) checkpoint(*process, saved, 3);
+      tell(*process, now, now + Millis(2'000));
+      process->step(now);
+      const char* const name = random() % 3 == 0 ? "s" : "p";
+      const Reservation page[] = {insertion_of({name})};
+      if (random() % 4 != 0 || !process->reserve(page, {50, 0.1}, {}, now)) continue;
+      inserted.push_back({now, program_hash(name)});
+      if (random() % 10 >= 6) continue;
+      seen.emplace_back(now + Millis(2'000 + random() % 600'000), inserted.back());
+    }
+    process->step(kEnd);
+  }
+  void tell(PriceController& controller, Millis from, Millis to) const {
     for (const auto& [at, what] : seen) {
       if (at < from || at >= to) continue;
       controller.observe(what.program, GoalUnit::kViewable, at, what.at);
-      ++told;
     }
-  };
-  for (Millis now = kStart; now < end; now += Millis(2'000)) {
-    if (now == checkpoint + Millis(1'000)) {
-      one->begin_checkpoint(saved);
-      while (!one->checkpoint_step(3)) {
-      }
-    }
-    tell(*one, now, now + Millis(2'000));
-    one->step(now);
-    const char* const name = random() % 3 == 0 ? "s" : "p";
-    const Reservation page[] = {insertion_of({name})};
-    if (random() % 4 != 0 || !one->reserve(page, {50, 0.1}, {}, now)) continue;
-    inserted.push_back({now, program_hash(name)});
-    if (random() % 10 < 6)
-      seen.emplace_back(now + Millis(2'000 + random() % 600'000), inserted.back());
   }
-  const double before_checkpoint =
-      static_cast<double>(std::count_if(seen.begin(), seen.end(), [&](const auto& s) {
-        return s.first < checkpoint + Millis(1'000) && s.second.program == program_hash("p");
+  std::unique_ptr<PriceController> next() const {
+    auto controller = controller_of();
+    EXPECT_TRUE(controller->restore(saved).ok());
+    const Millis since = kCheckpoint + Millis(1'000);
+    const auto totals = [&](const ProgramId& id, GoalUnit, Millis, Millis) {
+      return static_cast<double>(std::count_if(seen.begin(), seen.end(), [&](const auto& s) {
+        return s.first < since && s.second.program == program_hash(id.view());
       }));
-  const auto other = controller_of();
-  ASSERT_TRUE(other->restore(saved).ok());
-  other->set_programs(
-      set,
-      [&](const ProgramId& id, GoalUnit, Millis, Millis) {
-        return id.view() == "p" ? before_checkpoint : 0.0;
-      },
-      end);
-  tell(*other, checkpoint + Millis(1'000), end);
-  for (const Inserted& insertion : inserted) {
-    Reservation reservation = insertion_of({});
-    reservation.programs[0] = insertion.program;
-    if (insertion.at + kHour > end) other->replay({&reservation, 1}, insertion.at);
+    };
+    controller->set_programs(set, totals, kEnd);
+    tell(*controller, since, kEnd);
+    for (const Inserted& insertion : inserted) {
+      Reservation reservation = insertion_of({});
+      reservation.programs[0] = insertion.program;
+      if (insertion.at + kHour > kEnd) controller->replay({&reservation, 1}, insertion.at);
+    }
+    controller->step(kEnd);
+    return controller;
   }
-  one->step(end);
-  other->step(end);
-  const GoalStatus a = goal_of(*one, end), b = goal_of(*other, end);
+};
+
+TEST(Pacing, ARestartInMidFlightHasNoJump) {
+  const Stopped run;
+  const auto next = run.next();
+  const Millis end = Stopped::kEnd;
+  const GoalStatus a = goal_of(*run.process, end), b = goal_of(*next, end);
   EXPECT_GT(a.outstanding, 20);
   EXPECT_EQ(b.outstanding, a.outstanding);
   EXPECT_EQ(b.delivered, a.delivered);
   EXPECT_NEAR(b.in_flight, a.in_flight, 0.02 * a.in_flight + 0.5);
   EXPECT_NEAR(b.price, a.price, 0.3);  // minutes of steps are lost, not more
   EXPECT_NEAR(b.curve, a.curve, 0.02);
-  const GoalStatus share_a = goal_of(*one, end, 1), share_b = goal_of(*other, end, 1);
+  const GoalStatus share_a = goal_of(*run.process, end, 1), share_b = goal_of(*next, end, 1);
   EXPECT_NEAR(share_b.delivered / share_b.target, share_a.delivered / share_a.target, 0.1);
+}
 
+TEST(Pacing, TheSameStateCheckpointsToTheSameBytes) {
+  const Stopped run;
+  const auto one = run.next(), other = run.next();
   MemoryState first, second;
-  for (MemoryState* state : {&first, &second}) {
-    other->begin_checkpoint(*state);
-    while (!other->checkpoint_step(1)) {
-    }
-  }
+  checkpoint(*one, first, 1);
+  checkpoint(*other, second, 5);
   EXPECT_EQ(first.records, second.records);
-  const auto third = controller_of();
-  ASSERT_TRUE(third->restore(first).ok());
+  const auto again = controller_of();
+  ASSERT_TRUE(again->restore(first).ok());
+}
+
+TEST(Pacing, ABrokenRecordIsRefused) {
+  const Stopped run;
+  for (const auto& [key, value] : run.saved.records) {
+    MemoryState broken;
+    broken.put(key, std::string_view(value).substr(0, value.size() / 2));
+    EXPECT_FALSE(controller_of()->restore(broken).ok()) << key;
+  }
 }
 
 }  // namespace
