@@ -131,45 +131,6 @@ void AllocationSearch::fix_rows(double* worth) {
   }
 }
 
-// --- who may stand on one page ---
-
-bool AllocationSearch::together(const Set& set, int added) const {
-  const AllocationItem& item = items_[added];
-  bool limited =
-      item.page_max < kInsertionsMax || county_matters_ || creator_matters_ || category_matters_;
-  for (int a = 0; a < set.count; ++a) {
-    limited = limited || items_[set.item[a]].page_max < kInsertionsMax;
-  }
-  for (int k = 0; k < item.program_count; ++k) {
-    int named = 1;
-    for (int a = 0; a < set.count; ++a) {
-      const AllocationItem& other = items_[set.item[a]];
-      for (int l = 0; l < other.program_count; ++l) named += other.programs[l] == item.programs[k];
-    }
-    if (named > terms_.program_max[item.programs[k]]) return false;
-  }
-  return !limited || limits_hold(set, item);
-}
-
-// Counties, creators, categories and the page as a whole.
-bool AllocationSearch::limits_hold(const Set& set, const AllocationItem& added) const {
-  const auto holds = [&](const AllocationItem& item) {
-    int county = 0, creator = 0, category = 0;
-    for (int a = -1; a < set.count; ++a) {
-      const AllocationItem& other = a < 0 ? added : items_[set.item[a]];
-      county += item.county != 0 && other.county == item.county;
-      creator += other.creator == item.creator;
-      category += item.category != 0 && other.category == item.category;
-    }
-    return county <= item.county_max && creator <= item.creator_max &&
-           category <= item.category_max && set.count + 1 <= item.page_max;
-  };
-  for (int a = 0; a < set.count; ++a) {
-    if (!holds(items_[set.item[a]])) return false;
-  }
-  return holds(added);
-}
-
 // --- the walk ---
 
 namespace {

@@ -1,4 +1,4 @@
-// The search of allocation.cc and allocation_search.cc; internal to both.
+// The search of allocation.cc, allocation_candidates.cc and allocation_search.cc; internal to them.
 #pragma once
 
 #include <span>
@@ -50,7 +50,7 @@ class AllocationSearch {
   // (1 + nu) times the value of positions p.. of the organic list slid down by j.
   const double* rest(int j) const { return &s_.rest[static_cast<size_t>(j) * (positions_ + 1)]; }
 
-  // Who may stand on a best page (allocation.cc).
+  // Who may stand on a best page (allocation_candidates.cc).
   void find_directions();
   void find_reach();
   void collect();
@@ -66,6 +66,9 @@ class AllocationSearch {
   void keep(const Plain& plain);
   void add_kept(const Plain& plain, bool competes, Shape* shape);
 
+  bool together(const Set& set, int added) const;
+  bool limits_hold(const Set& set, const AllocationItem& added) const;
+
   // One priority (allocation_search.cc).
   void run_priority(std::span<const uint64_t> group);
   void find_window(std::span<const uint64_t> group);
@@ -75,8 +78,6 @@ class AllocationSearch {
   double fill_row(const AllocationItem& item, double* row) const;
   void note_pairs(int item, const double* row, double own);
   void fix_rows(double* worth);
-  bool together(const Set& set, int added) const;
-  bool limits_hold(const Set& set, const AllocationItem& added) const;
   int extend(const Set& set, size_t from);
   Set with(const Set& set, int item, const double* worth) const;
   double bound(Set set, size_t from);

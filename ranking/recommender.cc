@@ -7,7 +7,6 @@
 
 #include "ranking/exploration.h"
 #include "ranking/page.h"
-#include "ranking/snapshot.h"
 
 namespace shanhuo {
 namespace {
@@ -94,6 +93,20 @@ std::optional<AllocationResult> try_new(PageTerms terms, const RankContext& cont
   const bool shown =
       std::any_of(page.placed.begin(), end, [item](const PlacedItem& p) { return p.item == item; });
   return shown ? std::optional(page) : std::nullopt;
+}
+
+// The new item of a page that its draw allowed.
+void explain_new(std::span<const PlacedItem> placed, const Parts& parts, Slate& slate) {
+  const int tried = choose_new(parts.candidates);
+  for (const PlacedItem& p : placed) {
+    if (p.item != tried) continue;
+    const BoostCandidate& candidate = parts.candidates[tried];
+    char numbers[96];
+    std::snprintf(numbers, sizeof(numbers), "; new: its click rate is %.4f, at best %.4f",
+                  candidate.rate, candidate.upper_rate);
+    slate.items[p.position].reason_code = "new_item";
+    slate.items[p.position].reason_text += numbers;
+  }
 }
 
 // --- a page without an organic list ---
@@ -201,7 +214,6 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
   terms.pairs = context.options.explore_probability > 0
                     ? std::clamp(context.options.explore_best, 0, kPairsMax)
                     : 0;
-  if (context.snapshot != nullptr) *context.snapshot = snapshot_of(request, context, terms, parts);
   const AllocationResult best = allocate(terms, parts.items, parts.allocation);
   const std::optional<AllocationResult> with_new = try_new(terms, context, parts, slate);
   const Choice choice =
@@ -220,6 +232,7 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
   slate.loss_fen = slate.organic_value_fen - page_value(terms, parts.items, placed);
   note_missed(terms, context, parts, slate);
   if (request.explain) explain(context, slate);
+  if (request.explain && slate.tried_new) explain_new(placed, parts, slate);
   return slate;
 }
 

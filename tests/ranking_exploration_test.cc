@@ -45,6 +45,7 @@ struct NewItemWorld {
   Slate page(uint64_t seed) {
     RankRequest request = request_of(kList, 10);
     for (RankCandidate& candidate : request.candidates) candidate.score *= 0.1;
+    request.explain = true;
     const RankContext c = w.context();
     return rank(
         request,
@@ -69,6 +70,9 @@ TEST(Exploration, ANewItemIsShownOnItsShareOfPagesAndThePropensitySaysSo) {
     ASSERT_EQ(slate.new_items, 1);
     ASSERT_EQ(slate.tried_new, NewItemWorld::shows(slate, "new"));
     tried += slate.tried_new;
+    for (const SlateItem& item : slate.items) {
+      ASSERT_EQ(item.reason_code == "new_item", item.item_id == "new") << item.reason_text;
+    }
     for (size_t p = 0; p < slate.items.size(); ++p) {
       if (slate.items[p].source != ItemSource::kBoost) continue;
       auto& [count, propensity] = shown[{slate.items[p].item_id, static_cast<int>(p)}];
