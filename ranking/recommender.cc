@@ -7,6 +7,7 @@
 
 #include "ranking/exploration.h"
 #include "ranking/page.h"
+#include "ranking/snapshot.h"
 
 namespace shanhuo {
 namespace {
@@ -214,6 +215,7 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
   terms.pairs = context.options.explore_probability > 0
                     ? std::clamp(context.options.explore_best, 0, kPairsMax)
                     : 0;
+  if (context.snapshot != nullptr) *context.snapshot = snapshot_of(request, context, terms, parts);
   const AllocationResult best = allocate(terms, parts.items, parts.allocation);
   const std::optional<AllocationResult> with_new = try_new(terms, context, parts, slate);
   const Choice choice =
