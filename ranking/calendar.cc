@@ -1,9 +1,13 @@
 #include "ranking/calendar.h"
 
+#include <algorithm>
+
 namespace shanhuo {
 namespace {
 
+// Once a program has ended its last day stays.
 Program raised(Program program, Millis now) {
+  now = std::min(now, program.end - Millis(1));
   for (const CalendarDays& entry : program.calendar) {
     if (!entry.days.contains(now)) continue;
     for (Goal& goal : program.goals) {

@@ -22,6 +22,9 @@ double aim_of(const Goal& goal) {
   return goal.at_least + std::min(margin, std::floor(slack));
 }
 
+// The day that holds `now`; once the program has ended, its last one.
+Millis day_of_program(Millis now, Millis end) { return day_start(std::min(now, end - Millis(1))); }
+
 }  // namespace
 
 GoalAccount::GoalAccount(const Program& program, const Goal& goal, const Rules& rules, Millis now)
@@ -50,12 +53,13 @@ bool GoalAccount::update(const Program& program, const Goal& goal, Millis now) {
 }
 
 Millis GoalAccount::period_start_of(Millis now) const {
-  return goal_.per == GoalPeriod::kTotal ? start_ : std::max(start_, day_start(now));
+  return goal_.per == GoalPeriod::kTotal ? start_ : std::max(start_, day_of_program(now, end_));
 }
 
 void GoalAccount::set_period(Millis now) {
   period_start_ = period_start_of(now);
-  period_end_ = goal_.per == GoalPeriod::kTotal ? end_ : std::min(end_, day_start(now) + kDay);
+  period_end_ =
+      goal_.per == GoalPeriod::kTotal ? end_ : std::min(end_, day_of_program(now, end_) + kDay);
 }
 
 GoalAccount::Bucket& GoalAccount::bucket(int64_t minute) {
@@ -96,7 +100,9 @@ void GoalAccount::advance(Millis now, bool keep_buckets) {
     expired = true;
   }
   if (expired) estimate_in_flight();
-  if (goal_.per != GoalPeriod::kDay || day_start(now) <= day_start(period_start_)) return;
+  if (goal_.per != GoalPeriod::kDay || day_of_program(now, end_) <= day_start(period_start_)) {
+    return;
+  }
   set_period(now);
   progress_ = 0;
   surface_inserted_ = 0;

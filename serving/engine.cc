@@ -195,6 +195,7 @@ Status Engine::start() {
   if (!replayed.ok()) return replayed;
   metrics_.decisions_lost.add(decisions_->lost());
   refresh_world();
+  graduates_.set(find_graduates(*world_.get(), totals_));
   upkeep_thread_ = std::thread([this] { upkeep(); });
   index_thread_ = std::thread([this] { build_indexes(); });
   return {};
@@ -241,6 +242,7 @@ void Engine::stop() {
 
 void Engine::upkeep() {
   int rounds = 0;
+  const ProgramSet* graduates_of = &world_.get()->programs();
   std::unique_lock lock(stop_mutex_);
   while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; })) {
     lock.unlock();
@@ -254,7 +256,10 @@ void Engine::upkeep() {
       }
     }
     refresh_world();
-    graduates_.set(find_graduates(*world_.get(), totals_));
+    if (const auto world = world_.get(); rounds % 10 == 0 || graduates_of != &world->programs()) {
+      graduates_.set(find_graduates(*world, totals_));
+      graduates_of = &world->programs();
+    }
     prices_.step(time_.now());
     prices_.resolve(time_.now());
     if (rounds % 10 == 0) calibration_.publish();

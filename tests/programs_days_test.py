@@ -27,6 +27,18 @@ class FestivalTest(CalendarTest):
                             [5000, 5000, 10000, 5000, 5000])
         self.assertEqual(field.shown(at("2026-11-25T00:00:00"), "late"), [])
 
+    def test_when_it_is_over_its_last_day_stays_on_its_status(self):
+        field = self.field("harvest-festival")
+        field.put_items(item("kiwi"))
+        last = at("2026-11-24T23:00:00")
+        field.await_shown(last, "first")
+        field.watch(field.page(last), last)
+        for now in (last + 60_000, at("2026-11-25T00:30:00"), at("2026-11-28T12:00:00"),
+                    at("2026-11-28T12:01:00")):
+            field.next_prices(now)
+            goal, = field.goals("harvest-festival")
+            self.assertEqual((goal["target"], goal["delivered"]), (5000, 1))
+
     def test_only_what_is_in_season_on_each_of_its_pages(self):
         field = self.field("harvest-festival")
         now = at("2026-11-21T10:00:00")
