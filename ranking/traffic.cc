@@ -353,6 +353,10 @@ TrafficCurve TrafficLearner::curve(const std::array<bool, kSurfaces>& surfaces,
 }
 
 void TrafficLearner::encode(std::string* out) const {
+  const auto put_mean = [out](const Mean& mean) {
+    put_fixed(out, mean.value);
+    put_fixed(out, mean.weight);
+  };
   put_fixed(out, minute_);
   put_fixed(out, static_cast<int64_t>(minutes_seen_));
   put_fixed(out, static_cast<int64_t>(quiet_minutes_));
@@ -363,14 +367,8 @@ void TrafficLearner::encode(std::string* out) const {
           surface.hour_requests + static_cast<double>(surface.minute_requests)}) {
       put_fixed(out, value);
     }
-    for (const Mean& mean : surface.day) {
-      put_fixed(out, mean.value);
-      put_fixed(out, mean.weight);
-    }
-    for (const Mean& mean : surface.week) {
-      put_fixed(out, mean.value);
-      put_fixed(out, mean.weight);
-    }
+    for (const Mean& mean : surface.day) put_mean(mean);
+    for (const Mean& mean : surface.week) put_mean(mean);
   }
 }
 
