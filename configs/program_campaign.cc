@@ -119,6 +119,10 @@ Condition read_condition(MapReader& map, std::string_view key, bool item_attribu
   if (item_attributes) {
     options.attribute_known = item_attribute_known;
     options.attributes_allowed = item_attributes_allowed();
+  } else {
+    // Requests bring attributes of their own; only what is no path of any can be told.
+    options.attribute_known = viewer_attribute_possible;
+    options.attributes_allowed = viewer_attributes_allowed();
   }
   std::vector<ConditionError> errors;
   Result<Condition> condition = Condition::compile(to_value(*node), options, &errors);

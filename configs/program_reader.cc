@@ -1,6 +1,7 @@
 #include "configs/program_reader.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "configs/program_campaign.h"
 #include "configs/reader.h"
@@ -72,22 +73,57 @@ Goal read_goal(const YamlNode& node, const std::string& path, MapReader& parent)
   const size_t errors_before = parent.errors().size();
   map.number("at_least", goal.at_least, 0, units_max);
   map.number("at_most", goal.at_most, 0, units_max);
-  const bool both = map.has("at_most") && parent.errors().size() == errors_before;
+  const bool both =
+      map.has("at_least") && map.has("at_most") && parent.errors().size() == errors_before;
   map.number("missed_value_fen", goal.missed_value_fen, 0, 1e9);
   map.finish();
   if (both && goal.at_most < goal.at_least) {
-    map.error("at_most", "is below at_least; a cap is at least the goal");
+    map.error("at_most", map.find("at_most")->text + " is below at_least " +
+                             map.find("at_least")->text + "; a cap is at least the goal");
   }
   return goal;
+}
+
+std::string spell(double number) {
+  char buffer[32];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, number);
+  return error == std::errc() ? std::string(buffer, end) : "?";
+}
+
+// Two goals for one thing, or a day's that come to more than the whole may have.
+void check_goals(const YamlNode& list, MapReader& map, const Program& program) {
+  const auto days = static_cast<double>((program.end - program.start).count()) / 8.64e7;
+  for (size_t i = 0; i < program.goals.size(); ++i) {
+    const Goal& goal = program.goals[i];
+    for (size_t j = 0; j < program.goals.size(); ++j) {
+      const Goal& other = program.goals[j];
+      if (goal.unit != other.unit || goal.share_of != other.share_of || i == j) continue;
+      const std::string earlier = "goals[" + std::to_string(j) + "]";
+      if (goal.per == other.per && j < i) {
+        map.error_at(list.items[i], "goals",
+                     "is a second goal of the same unit and period as " + earlier);
+      }
+      const bool of_days = goal.share_of == Surface::kNone && goal.per == GoalPeriod::kDay &&
+                           other.per == GoalPeriod::kTotal && other.at_most > 0;
+      if (of_days && goal.at_least * days > other.at_most) {
+        map.error_at(list.items[i], "goals",
+                     spell(days) + " days of at_least " + spell(goal.at_least) + " are " +
+                         spell(goal.at_least * days) + ", past at_most " + spell(other.at_most) +
+                         " of " + earlier);
+      }
+    }
+  }
 }
 
 void read_goals(MapReader& map, Program& program) {
   const YamlNode* list = map.list("goals");
   if (list == nullptr) return;
+  const size_t errors_before = map.errors().size();
   if (list->items.empty()) map.error("goals", "is empty, at least one goal");
   for (size_t i = 0; i < list->items.size(); ++i) {
     program.goals.push_back(read_goal(list->items[i], "goals[" + std::to_string(i) + "]", map));
   }
+  if (map.errors().size() == errors_before) check_goals(*list, map, program);
 }
 
 void read_placement(MapReader& parent, Program& program) {

@@ -27,6 +27,7 @@ class MapReader {
   MapReader(const YamlNode& node, std::string path, const std::string& file, ConfigErrors& errors);
 
   bool has(std::string_view key) const { return node_.find(key) != nullptr; }
+  const YamlNode* find(std::string_view key) const { return node_.find(key); }
   void require(std::initializer_list<std::string_view> keys);
 
   void boolean(std::string_view key, bool& target);

@@ -1,7 +1,9 @@
 #include "ranking/attributes.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
+#include <chrono>
+#include <cmath>
 
 namespace shanhuo {
 namespace {
@@ -80,6 +82,33 @@ void write_day(int month, int day, std::array<char, 6>& out) {
   out = {digit(month / 10), digit(month), '-', digit(day / 10), digit(day), '\0'};
 }
 
+constexpr std::string_view kInterests = "interests.";
+constexpr std::string_view kDistance = "distance_km(";
+constexpr std::string_view kTimeNames[] = {"season", "month", "day", "weekday", "hour"};
+constexpr std::string_view kViewerNames[] = {"user_id", "city",    "place.lat", "place.lon",
+                                             "surface", "tier",    "season",    "month",
+                                             "day",     "weekday", "hour"};
+
+bool is_one_of(std::string_view path, std::span<const std::string_view> names) {
+  return std::find(names.begin(), names.end(), path) != names.end();
+}
+
+// Of "distance_km(28.58, 109.48)"; nullopt when it is none, or no place on earth.
+std::optional<Place> distance_place(std::string_view path) {
+  if (!path.starts_with(kDistance) || !path.ends_with(')')) return std::nullopt;
+  const char* at = path.data() + kDistance.size();
+  const char* const end = path.data() + path.size() - 1;
+  Place place;
+  const auto lat = std::from_chars(at, end, place.lat);
+  at = lat.ptr;
+  if (lat.ec != std::errc() || at == end || *at++ != ',') return std::nullopt;
+  while (at != end && *at == ' ') ++at;
+  const auto lon = std::from_chars(at, end, place.lon);
+  const bool on_earth = std::abs(place.lat) <= 90 && std::abs(place.lon) <= 180;
+  if (lon.ec != std::errc() || lon.ptr != end || !on_earth) return std::nullopt;
+  return place;
+}
+
 // An element of an array by its path: "tags.0" of "tags".
 AttributeView step_into(std::string_view path, std::string_view name, const AttributeView& array) {
   if (path.size() <= name.size() || !path.starts_with(name) || path[name.size()] != '.') return {};
@@ -137,6 +166,35 @@ ViewerAttributes::ViewerAttributes(const RankRequest& request, const ViewerState
   for (const Affinity& affinity : viewer.categories) category_weight_ += affinity.weight;
 }
 
+AttributeView ViewerAttributes::interest(std::string_view category) const {
+  if (!request_.personalized || category_weight_ <= 0) return {};
+  const uint32_t key = key_hash(category);
+  const uint32_t also = category == "travel" ? key_hash("scenic") : key;
+  float weight = 0;
+  for (const Affinity& affinity : viewer_.categories) {
+    if (affinity.key == key || affinity.key == also) weight += affinity.weight;
+  }
+  return weight > 0 ? AttributeView::number(weight / category_weight_) : AttributeView();
+}
+
+AttributeView ViewerAttributes::of_time(std::string_view name) const {
+  const Millis local = request_.now + Millis(8 * kHour.count());
+  const int64_t day = window_of(local, kDay);
+  if (name == "hour") {
+    return AttributeView::number(static_cast<double>(window_of(local, kHour) - 24 * day));
+  }
+  const std::chrono::sys_days date{std::chrono::days(day)};
+  if (name == "weekday") {
+    return AttributeView::number(std::chrono::weekday(date).iso_encoding());
+  }
+  const std::chrono::year_month_day civil(date);
+  const auto month = static_cast<unsigned>(civil.month());
+  if (name == "month") return AttributeView::number(month);
+  if (name == "day") return AttributeView::number(static_cast<unsigned>(civil.day()));
+  static constexpr std::string_view kSeasons[] = {"winter", "spring", "summer", "autumn"};
+  return AttributeView::text(kSeasons[month % 12 / 3]);
+}
+
 AttributeView ViewerAttributes::find(std::string_view dotted_path) const {
   if (dotted_path == "user_id") return text_or_null(request_.user_id);
   if (dotted_path == "city") return text_or_null(request_.city);
@@ -150,18 +208,31 @@ AttributeView ViewerAttributes::find(std::string_view dotted_path) const {
     return request_.personalized ? AttributeView::text(viewer_tier(viewer_.events))
                                  : AttributeView();
   }
-  constexpr std::string_view kInterests = "interests.";
   if (dotted_path.starts_with(kInterests)) {
-    if (!request_.personalized || category_weight_ <= 0) return {};
-    const uint32_t key = key_hash(dotted_path.substr(kInterests.size()));
-    for (const Affinity& affinity : viewer_.categories) {
-      if (affinity.key == key && affinity.weight > 0) {
-        return AttributeView::number(affinity.weight / category_weight_);
-      }
-    }
-    return {};
+    return interest(dotted_path.substr(kInterests.size()));
   }
+  if (const std::optional<Place> place = distance_place(dotted_path)) {
+    if (!request_.place) return {};
+    return AttributeView::number(distance_km(*place, *request_.place));
+  }
+  if (is_one_of(dotted_path, kTimeNames)) return of_time(dotted_path);
   return AttributeView::of(request_.attributes).walk(dotted_path);
+}
+
+bool viewer_attribute_known(std::string_view dotted_path) {
+  return is_one_of(dotted_path, kViewerNames) || dotted_path.starts_with(kInterests) ||
+         distance_place(dotted_path).has_value();
+}
+
+bool viewer_attribute_possible(std::string_view dotted_path) {
+  return !dotted_path.starts_with(kDistance) || distance_place(dotted_path).has_value();
+}
+
+std::span<const std::string_view> viewer_attribute_names() { return kViewerNames; }
+
+std::string_view viewer_attributes_allowed() {
+  return "user_id, city, place.lat, place.lon, surface, tier, interests.<category>, "
+         "distance_km(LAT, LON), season, month, day, weekday, hour";
 }
 
 }  // namespace shanhuo

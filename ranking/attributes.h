@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string_view>
 
 #include "features/attributes.h"
@@ -38,8 +39,13 @@ inline constexpr int64_t kHeavyEvents = 200;
 std::string_view viewer_tier(int64_t events);  // "light", "medium", "heavy"
 
 // Attributes of a request: user_id, city, place.lat, place.lon, surface, tier, interests.<category>
-// (share 0..1 of the viewer's category affinities), and the request's own attributes by their
-// names; the engine's names win. With personalized: false tier and interests are missing.
+// (share 0..1 of the viewer's category affinities; interests.travel is what the viewer has for
+// places of all kinds, the categories travel and scenic together), distance_km(LAT, LON) from the
+// request's place, and of the request's time in UTC+8: season (spring from March on, summer,
+// autumn, winter; all counties of the catalogue lie north of the equator, so it is the season at
+// each), month 1..12, day 1..31, weekday 1..7 from Monday, hour 0..23. Then the request's own
+// attributes by their names; the engine's names win. With personalized: false tier and interests
+// are missing.
 class ViewerAttributes final : public AttributeSource {
  public:
   // Borrows both.
@@ -47,9 +53,19 @@ class ViewerAttributes final : public AttributeSource {
   AttributeView find(std::string_view dotted_path) const override;
 
  private:
+  AttributeView interest(std::string_view category) const;
+  AttributeView of_time(std::string_view name) const;
+
   const RankRequest& request_;
   const ViewerState& viewer_;
   float category_weight_ = 0;  // sum over the viewer's categories
 };
+
+// Whether the engine knows the path itself, and not only requests that carry it; whether any
+// request can have it (a distance_km without a place of the earth cannot be).
+bool viewer_attribute_known(std::string_view dotted_path);
+bool viewer_attribute_possible(std::string_view dotted_path);
+std::span<const std::string_view> viewer_attribute_names();
+std::string_view viewer_attributes_allowed();  // for messages
 
 }  // namespace shanhuo

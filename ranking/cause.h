@@ -25,8 +25,9 @@ enum class Cause : uint8_t {
   kAudience,
   kArea,
   kCapReached,  // delivered + outstanding stands at the goal's cap
+  kPaced,       // at its whole missed value it would stand there: its price keeps its pace
 };
-inline constexpr int kCauses = 15;
+inline constexpr int kCauses = 16;
 inline constexpr int kShortfallCauses = 10;  // the first ones, kNone included
 
 // "no_inventory", "below_relevance", ...; "" for kNone.

@@ -196,9 +196,10 @@ void Eligibility::note(ProgramIndex index, Cause cause) {
       seen_.begin(), seen_.end(), static_cast<int>(index),
       [](const MissedProgram& seen, int program) { return seen.program < program; });
   if (at == seen_.end() || at->program != index) {
-    seen_.insert(at, {index, cause});
+    seen_.insert(at, {index, cause, item_, 0});
   } else if (closer(cause, at->cause)) {
     at->cause = cause;
+    at->item = item_;
   }
 }
 

@@ -5,8 +5,27 @@
 
 namespace shanhuo {
 
-// If the rest of the traffic delivers at the rate of what is over, the remaining units are about
-// Poisson: 90 % lie within 1.645 deviations.
+namespace {
+
+constexpr double kAtBound = 0.98;  // of missed_value_fen: the price cannot rise any more
+constexpr double kNinety = 1.645;  // deviations of a 90 % interval
+
+// Units that are still to come. At the rate of what is over; but a price that can still move makes
+// up for what is behind, and holds back what is ahead, so then it is what the goal still asks for.
+double units_to_come(const GoalState& state, double curve) {
+  const double wanted = std::max(0.0, state.target - state.delivered);
+  if (curve <= 0) return wanted;
+  if (curve >= 1) return state.in_flight;
+  const double made = state.delivered + state.in_flight;
+  const double at_this_rate = state.in_flight + made * (1 / curve - 1);
+  const bool can_rise = state.price < kAtBound * state.missed_value_fen;
+  const bool can_fall = state.price > 0;
+  if (at_this_rate < wanted) return can_rise ? wanted : at_this_rate;
+  return can_fall ? wanted : at_this_rate;
+}
+
+}  // namespace
+
 GoalStatus goal_status(const GoalAccount& account, const TrafficCurve& traffic, Millis now,
                        double surface_inserted) {
   const GoalState& state = account.state;
@@ -30,8 +49,8 @@ GoalStatus goal_status(const GoalAccount& account, const TrafficCurve& traffic, 
   status.curve = account.curve(traffic, now);
   const double due = status.target * status.curve;
   status.pace = due > 0 ? state.delivered / due : 1;
-  const double rest = status.curve > 0 ? state.delivered * (1 / status.curve - 1) : status.target;
-  const double spread = 1.645 * std::sqrt(rest);
+  const double rest = units_to_come(state, status.curve);
+  const double spread = kNinety * std::sqrt(rest);
   const double most = state.cap > 0 ? std::max(state.cap, state.delivered) : INFINITY;
   status.forecast = std::min(most, state.delivered + rest);
   status.forecast_low = std::min(most, state.delivered + std::max(0.0, rest - spread));

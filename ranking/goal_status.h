@@ -18,7 +18,7 @@ struct GoalStatus {
   double curve = 0;     // share of the period's traffic that is over, 0..1
   double pace = 0;      // delivered / (target * curve); 1 while nothing is due
   double price = 0;     // fen per unit
-  double forecast = 0;  // units at the deadline if it goes on like this, with a 90 % interval
+  double forecast = 0;  // units at the deadline, with a 90 % interval: of chance alone (Poisson)
   double forecast_low = 0, forecast_high = 0;
 };
 

@@ -222,9 +222,13 @@ void PacingBooks::count(std::span<const Reservation> insertions,
   if (!fresh) return;
   for (const MissedProgram& miss : missed) {
     const auto cause = static_cast<size_t>(miss.cause);
-    if (static_cast<size_t>(miss.program) >= books_.size() || cause >= kShortfallCauses) continue;
-    ++books_[miss.program].causes[cause];
+    const bool paced = miss.cause == Cause::kPaced;
+    if (static_cast<size_t>(miss.program) >= books_.size()) continue;
+    if (cause >= kShortfallCauses && !paced) continue;
     ++books_[miss.program].asked;
+    if (paced) continue;
+    ++books_[miss.program].causes[cause];
+    books_[miss.program].lost[cause] += static_cast<double>(miss.viewable);
   }
   if (insertions.empty()) return;
   for (Book& book : books_) {

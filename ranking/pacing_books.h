@@ -51,6 +51,7 @@ class PacingBooks {
     AudienceShare audience;
     uint64_t inserted = 0;                            // since the start of the process
     std::array<uint64_t, kShortfallCauses> causes{};  // same
+    std::array<double, kShortfallCauses> lost{};      // same, viewable units that these cost
     uint64_t requests_stepped = 0;                    // of its surfaces, at the last step
     uint64_t requests_noted = 0;                      // of its surfaces, at the last minute
     uint64_t asked = 0;                               // since the last minute

@@ -241,6 +241,7 @@ std::vector<ProgramStatus> PriceController::status(Millis now) const {
     status.id = book.program->id.str();
     status.inserted = book.inserted;
     status.causes = book.causes;
+    status.lost = book.lost;
     for (const GoalAccount& account : book.goals) {
       status.goals.push_back(goal_status(account, book.curve, at, account.surface_inserted()));
     }

@@ -57,6 +57,7 @@ struct ProgramStatus {
   std::vector<GoalStatus> goals;
   uint64_t inserted = 0;                            // items in answers since this process started
   std::array<uint64_t, kShortfallCauses> causes{};  // pages without it, by Cause, since then
+  std::array<double, kShortfallCauses> lost{};      // viewable units that they would have brought
 };
 
 class PriceController final : public Checkpointed {

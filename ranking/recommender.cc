@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ranking/exploration.h"
+#include "ranking/missed.h"
 #include "ranking/page.h"
 #include "ranking/snapshot.h"
 
@@ -13,42 +14,6 @@ namespace shanhuo {
 namespace {
 
 using Parts = RankScratch::Parts;
-
-// Programs that ask for this page and are not on it, each with its cause.
-void note_missed(const PageTerms& terms, const RankContext& context, Parts& parts, Slate& slate) {
-  constexpr size_t kProgramsLooked = 256;  // with more programs, those without a candidate stay out
-  const size_t programs = context.world.programs().programs.size();
-  std::vector<uint8_t> state(programs, 0);  // 1 seen, 2 on the page
-  for (const SlateItem& item : slate.items) {
-    for (const int p : item.programs) state[p] = 2;
-  }
-  for (const MissedProgram& seen : parts.eligibility.seen()) {
-    if (state[seen.program] == 2) continue;
-    state[seen.program] = 1;
-    slate.missed.push_back(seen);
-    if (seen.cause != Cause::kNone) continue;
-    // Eligible: the most valuable of its items says why it was not placed.
-    const AllocationItem* best = nullptr;
-    for (const AllocationItem& item : parts.items) {
-      const auto end = item.programs.begin() + item.program_count;
-      if (std::find(item.programs.begin(), end, seen.program) == end) continue;
-      if (best == nullptr || item.value + item.bonus > best->value + best->bonus) best = &item;
-    }
-    slate.missed.back().cause =
-        best == nullptr ? Cause::kBelowRelevance : why_not_placed(terms, *best, parts.allocation);
-  }
-  if (programs <= kProgramsLooked) {
-    for (size_t p = 0; p < programs; ++p) {
-      if (state[p] != 0 ||
-          parts.eligibility.program(static_cast<ProgramIndex>(p)) != Cause::kNone) {
-        continue;
-      }
-      slate.missed.push_back({static_cast<int>(p), Cause::kNoInventory});
-    }
-    std::sort(slate.missed.begin(), slate.missed.end(),
-              [](const MissedProgram& a, const MissedProgram& b) { return a.program < b.program; });
-  }
-}
 
 void explain(const RankContext& context, Slate& slate) {
   for (SlateItem& item : slate.items) {
@@ -232,7 +197,7 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
   slate.exact = best.exact && (!with_new || with_new->exact);
   slate.organic_value_fen = page_value(terms, parts.items, {});
   slate.loss_fen = slate.organic_value_fen - page_value(terms, parts.items, placed);
-  note_missed(terms, context, parts, slate);
+  note_missed(request, terms, context, parts, slate);
   if (request.explain) explain(context, slate);
   if (request.explain && slate.tried_new) explain_new(placed, parts, slate);
   return slate;

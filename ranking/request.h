@@ -67,6 +67,8 @@ struct SlateItem {
 struct MissedProgram {
   int program = 0;  // index into the ProgramSet
   Cause cause = Cause::kNone;
+  ItemIndex item = kNoItem;  // of its items the one that came closest, when none was eligible
+  float viewable = 0;        // expected units that the page would have brought
 };
 
 struct Slate {

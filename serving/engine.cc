@@ -130,6 +130,10 @@ Status Engine::open_parts(CheckpointStore::Fence fence) {
   auto decisions = DecisionBook::open(dir + "/" + options_.counter_file, *log_, {});
   if (!decisions.ok()) return decisions.error();
   decisions_ = std::move(decisions).value();
+
+  auto changes = ChangeBook::open(dir + "/changes.ndjson", {});
+  if (!changes.ok()) return changes.error();
+  changes_ = std::move(changes).value();
   return {};
 }
 
@@ -154,7 +158,7 @@ Status Engine::start() {
   features_->keep_cold_in(checkpoints_->store());
   ranker_ = std::make_unique<Ranker>(RankerParts{options_, ranking_, time_, interner_, *features_,
                                                  world_, graduates_, keys_, retriever_, prices_,
-                                                 calibration_, *decisions_, metrics_});
+                                                 calibration_, *decisions_, metrics_, requests_});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<LabelObserver>(ranker_->slates(), calibration_));

@@ -28,11 +28,13 @@
 #include "ranking/graduates.h"
 #include "ranking/price_controller.h"
 #include "ranking/retrieval.h"
+#include "serving/change_book.h"
 #include "serving/decision_book.h"
 #include "serving/engine_log.h"
 #include "serving/engine_time.h"
 #include "serving/metrics.h"
 #include "serving/ranker.h"
+#include "serving/traffic_book.h"
 #include "streaming/checkpoint.h"
 #include "streaming/pipeline.h"
 
@@ -63,8 +65,14 @@ class Engine {
   // A consistent copy of the data folder into `directory`, which must not exist, while serving. On
   // Kafka that is the state alone: the cluster keeps the log.
   Status backup(const std::string& directory);
-  Status set_program_enabled(std::string_view id, bool enabled,
-                             const std::optional<std::string>& if_revision);
+  // Changes or deletes a program's file on behalf of `who`; live, and in the book of changes, when
+  // this returns (configs/program_store.h).
+  Result<ProgramChange> write_program(std::string_view id, const ProgramEdit& edit,
+                                      const std::optional<std::string>& if_revision,
+                                      const std::string& who, ConfigErrors& wrong);
+  Result<ProgramChange> remove_program(std::string_view id,
+                                       const std::optional<std::string>& if_revision,
+                                       const std::string& who);
 
   // True, or what is missing: state restored, log reachable, index built.
   bool ready(std::string& why) const;
@@ -84,6 +92,9 @@ class Engine {
   const FeatureStore& features() const { return *features_; }
   const ProgramStore& programs() const { return programs_; }
   const PriceController& prices() const { return prices_; }
+  const TrafficBook& requests() const { return requests_; }
+  const ChangeBook& changes() const { return *changes_; }
+  EventLog& log() { return *log_.log; }
   Pipeline& pipeline() { return *pipeline_; }
   const StateReader& stored() const { return checkpoints_->store(); }
   Ranker& ranker() { return *ranker_; }
@@ -102,6 +113,7 @@ class Engine {
   Result<Appended> append_and_wait(Topic topic, uint32_t partition,
                                    const std::vector<AppendRecord>& records);
   bool wait_applied(Topic topic, const Appended& appended);
+  ProgramJournal journal_of(const std::string& who);
   void take_over_programs();
   void refresh_world();
   void end_upkeep();
@@ -122,6 +134,7 @@ class Engine {
   PriceController prices_;
   CalibrationLearner calibration_;
   IndexRetriever retriever_;
+  TrafficBook requests_{{}};
   Published<RankingOptions> ranking_;
   Published<World> world_;
   ItemTotals totals_;
@@ -132,6 +145,7 @@ class Engine {
   std::unique_ptr<FeatureStore> features_;
   std::vector<std::unique_ptr<Deduplicator>> dedup_;  // by partition
   std::unique_ptr<DecisionBook> decisions_;
+  std::unique_ptr<ChangeBook> changes_;
   std::unique_ptr<Ranker> ranker_;
   std::vector<std::unique_ptr<FoldObserver>> observers_;
   std::unique_ptr<SeedPrices> seed_prices_;

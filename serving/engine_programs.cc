@@ -50,11 +50,4 @@ void Engine::refresh_world() {
   world_.set(build_world(catalogue, programs, before.get()));
 }
 
-Status Engine::set_program_enabled(std::string_view id, bool enabled,
-                                   const std::optional<std::string>& if_revision) {
-  const Status status = programs_.set_enabled(id, enabled, if_revision);
-  refresh_world();
-  return status;
-}
-
 }  // namespace shanhuo

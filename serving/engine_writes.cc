@@ -1,5 +1,6 @@
 // What others bring to the log through the engine: changes of the catalogue, events, and the wish
-// to be forgotten. Each is durable first, then folded, then answered.
+// to be forgotten. Each is durable first, then folded, then answered. And changes of programs,
+// which are durable in their files.
 #include <algorithm>
 #include <future>
 
@@ -62,6 +63,28 @@ Status Engine::forget(std::string_view user_id) {
     return Error{ErrorCode::kUnavailable, "accepted; the fold will get to it"};
   }
   return {};
+}
+
+ProgramJournal Engine::journal_of(const std::string& who) {
+  return [this, who](const ProgramChange& change) {
+    return changes_->append({clock_.now(), who, change.id, change.what, change.from, change.to});
+  };
+}
+
+Result<ProgramChange> Engine::write_program(std::string_view id, const ProgramEdit& edit,
+                                            const std::optional<std::string>& if_revision,
+                                            const std::string& who, ConfigErrors& wrong) {
+  Result<ProgramChange> change = programs_.write(id, edit, if_revision, journal_of(who), wrong);
+  refresh_world();
+  return change;
+}
+
+Result<ProgramChange> Engine::remove_program(std::string_view id,
+                                             const std::optional<std::string>& if_revision,
+                                             const std::string& who) {
+  Result<ProgramChange> change = programs_.remove(id, if_revision, journal_of(who));
+  refresh_world();
+  return change;
 }
 
 }  // namespace shanhuo

@@ -6,6 +6,7 @@
 // reports runs on the worker. Lives as long as the server that calls it.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -15,6 +16,7 @@
 
 #include "serving/access.h"
 #include "serving/engine.h"
+#include "serving/forecast.h"
 #include "serving/http.h"
 #include "serving/problem.h"
 #include "serving/rank_proto.h"
@@ -70,8 +72,20 @@ class HttpApi {
   // api_programs.cc
   void list_programs(Call& call);
   void get_program(Call& call);
-  void patch_program(Call& call);
   void list_parameters(Call& call);
+  void show_program(Call& call, std::vector<std::string> warnings);
+  // api_forecast.cc
+  void get_forecast(Call& call);
+  void validate_program(Call& call);
+  ProgramForecast forecast_of(const Program& program) const;
+  std::vector<std::string> warnings_of_program(const std::string& id) const;
+  // api_program_writes.cc
+  void put_program(Call& call);
+  void patch_program(Call& call);
+  void delete_program(Call& call);
+  void change_program(Call& call, const ProgramEdit& edit,
+                      const std::optional<std::string>& if_revision,
+                      const std::function<FieldError(const ConfigError&)>& field_of);
   // api_people.cc
   void get_user(Call& call);
   void delete_user(Call& call);

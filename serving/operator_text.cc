@@ -8,12 +8,6 @@
 namespace shanhuo {
 namespace {
 
-std::string text_of_member(json::Value object, std::string_view name) {
-  std::string_view text;
-  object.find(name).get(text);
-  return std::string(text);
-}
-
 // A count, with separators; "-" when it is not there.
 std::string count_of(json::Value value) {
   uint64_t number = 0;
@@ -28,21 +22,9 @@ std::string number_of(json::Value value, int decimals) {
   return value.get(number) ? format_fixed(number, decimals) : "-";
 }
 
-std::string yes_or_no(json::Value value) {
-  bool yes = false;
-  value.get(yes);
-  return yes ? "yes" : "no";
-}
-
 std::string time_of(json::Value value) {
   int64_t ms = 0;
   return value.get(ms) ? format_time(Millis(ms)) : "-";
-}
-
-// "viewable" or "viewable/day"
-std::string unit_of(json::Value goal) {
-  const std::string unit = text_of_member(goal, "unit");
-  return text_of_member(goal, "per") == "day" ? unit + "/day" : unit;
 }
 
 void write_indented(json::Value value, size_t depth, std::string& out) {
@@ -109,72 +91,6 @@ std::string stats_text(json::Value stats) {
   table.add({"viewers", count_of(stats.find("viewers"))});
   table.add({"items", count_of(stats.find("items"))});
   table.add({"decisions lost", count_of(stats.find("decisions_lost"))});
-  return table.str();
-}
-
-std::string programs_table(json::Value programs) {
-  TextTable table({"program", "enabled", "unit", "goal", "delivered", "cap", "pace", "in flight",
-                   "inserted", "price"});
-  for (const json::Value program : programs.find("programs").elements()) {
-    for (const json::Value goal : program.find("goals").elements()) {
-      table.add({text_of_member(program, "id"), yes_or_no(program.find("enabled")), unit_of(goal),
-                 count_of(goal.find("target")), count_of(goal.find("delivered")),
-                 count_of(goal.find("cap")), number_of(goal.find("pace"), 3),
-                 number_of(goal.find("in_flight"), 0), count_of(program.find("inserted")),
-                 number_of(goal.find("price"), 3)});
-    }
-  }
-  return table.str();
-}
-
-std::string program_text(json::Value program) {
-  std::string surfaces;
-  for (const json::Value surface : program.find("surfaces").elements()) {
-    std::string_view name;
-    surface.get(name);
-    surfaces += (surfaces.empty() ? "" : ", ") + std::string(name);
-  }
-  const json::Value name = program.find("name"), schedule = program.find("schedule");
-  std::string out = text_of_member(program, "id") + "  " + text_of_member(name, "zh-CN") + "  " +
-                    text_of_member(name, "en") + "\n";
-  out += "enabled: " + yes_or_no(program.find("enabled")) +
-         ", priority: " + count_of(program.find("priority")) +
-         ", urgent: " + yes_or_no(program.find("urgent")) +
-         ", revision: " + text_of_member(program, "revision") + "\n";
-  out += "surfaces: " + surfaces + "\n";
-  out += "schedule: " + time_of(schedule.find("start_ms")) + " to " +
-         time_of(schedule.find("end_ms")) + "\n\n";
-  TextTable table({"unit", "goal", "delivered", "in flight", "cap", "curve", "pace", "price"});
-  for (const json::Value goal : program.find("goals").elements()) {
-    table.add({unit_of(goal), count_of(goal.find("target")), count_of(goal.find("delivered")),
-               number_of(goal.find("in_flight"), 0), count_of(goal.find("cap")),
-               number_of(goal.find("curve"), 3), number_of(goal.find("pace"), 3),
-               number_of(goal.find("price"), 3)});
-  }
-  return out + table.str();
-}
-
-std::string shortfall_table(json::Value program) {
-  TextTable table({"unit", "cause", "share of the pages without it"});
-  for (const json::Value goal : program.find("goals").elements()) {
-    for (const json::Value cause : goal.find("shortfall").elements()) {
-      double share = 0;
-      cause.find("share").get(share);
-      table.add(
-          {unit_of(goal), text_of_member(cause, "cause"), format_fixed(100 * share, 1) + " %"});
-    }
-  }
-  return table.str();
-}
-
-std::string forecast_table(json::Value program) {
-  TextTable table({"unit", "goal", "delivered", "forecast", "low", "high"});
-  for (const json::Value goal : program.find("goals").elements()) {
-    const json::Value forecast = goal.find("forecast");
-    table.add({unit_of(goal), count_of(goal.find("target")), count_of(goal.find("delivered")),
-               number_of(forecast.find("value"), 0), number_of(forecast.find("low"), 0),
-               number_of(forecast.find("high"), 0)});
-  }
   return table.str();
 }
 

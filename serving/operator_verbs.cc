@@ -9,6 +9,8 @@
 #include <filesystem>
 
 #include "base/json_writer.h"
+#include "configs/program_store.h"
+#include "configs/yaml.h"
 #include "serving/access.h"
 #include "serving/api_client.h"
 #include "serving/terminal.h"
@@ -18,6 +20,10 @@ namespace {
 
 constexpr FlagSpec kFlags[] = {
     {"file", FlagSpec::Kind::kText, "FILE", "appends the line to this token file"},
+};
+
+constexpr FlagSpec kRevisionFlags[] = {
+    {"if-revision", FlagSpec::Kind::kText, "REV", "put, delete: only if the file is at it"},
 };
 
 // One call; what comes back is printed as it is with --json, else through `text`.
@@ -74,9 +80,32 @@ Status append_line(const std::string& path, const std::string& line) {
   return {};
 }
 
+// The file as it is, comments and all, to the program that it names.
+int send_program(const CliArguments& arguments, bool put) {
+  const std::string& file = arguments.operands[1];
+  const Result<std::string> text = read_text_file(file);
+  if (!text.ok()) return bad_usage(arguments, text.error().message);
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.field("yaml", text.value());
+  if (arguments.given("if-revision")) json.field("if_revision", arguments.text("if-revision"));
+  json.end_object();
+  if (!put) return show(arguments, "POST", "/v1/programs:validate", body, validation_text);
+  ConfigErrors errors;
+  YamlNode root;
+  if (!parse_yaml(text.value(), file, root, errors)) {
+    return bad_usage(arguments, errors.front().to_string());
+  }
+  const YamlNode* id = root.find("id");
+  if (id == nullptr || id->text.empty()) return bad_usage(arguments, file + ": id: is missing");
+  return show(arguments, "PUT", "/v1/programs/" + percent_encode(id->text), body, program_text);
+}
+
 }  // namespace
 
 const std::span<const FlagSpec> kTokenFlags = kFlags;
+const std::span<const FlagSpec> kProgramFlags = kRevisionFlags;
 
 int stats_verb(const CliArguments& arguments) {
   return show(arguments, "GET", "/v1/stats", "", stats_text);
@@ -84,20 +113,28 @@ int stats_verb(const CliArguments& arguments) {
 
 int program_verb(const CliArguments& arguments) {
   const std::string& what = arguments.operands[0];
-  const bool listing = what == "ls";
+  const bool listing = what == "ls", of_file = what == "put" || what == "validate";
   if (listing != (arguments.operands.size() == 1)) {
-    return bad_usage(arguments, listing ? "ls takes no ID" : what + " needs an ID");
+    return bad_usage(arguments, listing   ? "ls takes no ID"
+                                : of_file ? what + " needs a FILE"
+                                          : what + " needs an ID");
   }
   if (listing) return show(arguments, "GET", "/v1/programs", "", programs_table);
+  if (of_file) return send_program(arguments, what == "put");
   const std::string target = "/v1/programs/" + percent_encode(arguments.operands[1]);
   if (what == "show") return show(arguments, "GET", target, "", program_text);
   if (what == "why") return show(arguments, "GET", target, "", shortfall_table);
-  if (what == "forecast") return show(arguments, "GET", target, "", forecast_table);
+  if (what == "forecast") return show(arguments, "GET", target + "/forecast", "", forecast_table);
   if (what == "enable") return set_enabled(arguments, target, true);
   if (what == "disable") return set_enabled(arguments, target, false);
+  if (what == "delete") {
+    const std::string revision = arguments.text("if-revision");
+    const std::string query = revision.empty() ? "" : "?if_revision=" + percent_encode(revision);
+    return show(arguments, "DELETE", target + query, "", done_text);
+  }
   return bad_usage(arguments, "'" + what +
-                                  "' is not allowed; allowed: ls, show ID, enable ID, "
-                                  "disable ID, why ID, forecast ID");
+                                  "' is not allowed; allowed: ls, show ID, why ID, forecast ID, "
+                                  "enable ID, disable ID, put FILE, validate FILE, delete ID");
 }
 
 int user_verb(const CliArguments& arguments) {

@@ -13,7 +13,8 @@
 namespace shanhuo {
 
 int stats_verb(const CliArguments& arguments);
-// ls | show ID | enable ID | disable ID | why ID | forecast ID
+// ls | show ID | enable ID | disable ID | why ID | forecast ID | put FILE | validate FILE |
+// delete ID
 int program_verb(const CliArguments& arguments);
 int user_verb(const CliArguments& arguments);    // show ID | forget ID
 int backup_verb(const CliArguments& arguments);  // DIR, on the engine's machine
@@ -21,13 +22,15 @@ int token_verb(const CliArguments& arguments);   // new ROLE[:CREATOR] [NAME]
 int restore_verb(const CliArguments& arguments);
 
 extern const std::span<const FlagSpec> kTokenFlags;
+extern const std::span<const FlagSpec> kProgramFlags;
 
 // The texts that the verbs print for an answer of the engine; for their tests.
 std::string stats_text(json::Value stats);
 std::string programs_table(json::Value programs);  // of {"programs": [...]}
 std::string program_text(json::Value program);     // one program, goal by goal
 std::string shortfall_table(json::Value program);
-std::string forecast_table(json::Value program);
+std::string forecast_table(json::Value forecast);     // of GET .../forecast
+std::string validation_text(json::Value validation);  // of POST :validate
 
 // JSON with one member a line, for people.
 std::string indented(json::Value value);

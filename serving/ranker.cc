@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "base/hash.h"
+#include "serving/decision_context.h"
 #include "serving/rank_proto.h"
 
 namespace shanhuo {
@@ -323,7 +324,9 @@ void Ranker::record(const RankCall& call, Page& page, std::string_view caller, u
   decision.versions = {page.world->catalogue().version, std::string(kModelVersion),
                        page.world->programs().version, page.slate.price_version,
                        std::string(kNoExperiments)};
+  decision.context = to_context(request, page.slate, page.viewer, page.scratch.p_click);
   slates_.put(slate_key(request), std::move(slate), request.now);
+  parts_.requests.add(request);
   decision.response = std::move(page.body);
   parts_.decisions.append(std::move(decision));
 }
@@ -331,6 +334,7 @@ void Ranker::record(const RankCall& call, Page& page, std::string_view caller, u
 void Ranker::forget(std::string_view user_id) {
   slates_.forget(user_id);
   parts_.features.frequency().forget(user_id);
+  parts_.requests.forget(user_id);
 }
 
 void Ranker::restore(const Decision& decision) {
@@ -344,6 +348,7 @@ void Ranker::restore(const Decision& decision) {
     slate.organic.emplace_back(hash64(item.item_id), item.score);
   }
   slates_.put(slate_key(request), std::move(slate), decision.at);
+  if (decision.context) parts_.requests.add(sampled_of(decision));
   if (decision.room) {
     rooms_.put(decision.room_id, from_record(*decision.room, parts_.interner), decision.at);
   }

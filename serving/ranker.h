@@ -29,6 +29,7 @@
 #include "serving/rank_codec.h"
 #include "serving/scratch_pool.h"
 #include "serving/slate_book.h"
+#include "serving/traffic_book.h"
 
 namespace shanhuo {
 
@@ -47,6 +48,7 @@ struct RankerParts {
   const CalibrationLearner& calibration;
   DecisionBook& decisions;
   Metrics& metrics;
+  TrafficBook& requests;
 };
 
 struct RankAnswer {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "configs/engine_options.h"
+#include "configs/program_check.h"
 #include "configs/program_store.h"
 #include "serving/access.h"
 #include "serving/engine.h"
@@ -299,6 +300,9 @@ int check_verb(const CliArguments& arguments) {
   for (const ConfigError& error : programs.errors()) errors.push_back(error);
   for (const ConfigError& error : errors) std::printf("%s\n", error.to_string().c_str());
   if (!errors.empty()) return kExitUsage;
+  for (const ConfigError& warning : warnings_of(*programs.current(), WallClock().now())) {
+    std::printf("%s (warning)\n", warning.to_string().c_str());
+  }
   std::printf("ok: %s and %zu programs\n", arguments.config_file.c_str(),
               programs.current()->programs.size());
   return kExitDone;

@@ -15,6 +15,7 @@
 #include "base/json_writer.h"
 #include "serving/simulation_lane.h"
 #include "serving/terminal.h"
+#include "serving/what_if.h"
 
 namespace shanhuo {
 namespace {
@@ -33,6 +34,11 @@ constexpr FlagSpec kFlags[] = {
     {"connections", Kind::kInteger, "N", "side by side; 1 sends the same bytes each time", "2", 1,
      16},
     {"patience", Kind::kDuration, "TIME", "how long a call is repeated without an answer", "60s"},
+    {"what-if", Kind::kText, "FILE",
+     "instead: replays recorded requests of --data-dir with this "
+     "program, or folder of programs"},
+    {"from", Kind::kTime, "TIME", "what-if: the first request's time at least"},
+    {"until", Kind::kTime, "TIME", "what-if: and before that"},
 };
 
 // Traffic at the full hours of a day in UTC+8: quiet at four, a small peak at noon, a high one at
@@ -168,6 +174,7 @@ Result<SimulationSummary> simulate(const SimulatedWorld& world, const Simulation
 }
 
 int simulate_verb(const CliArguments& arguments) {
+  if (arguments.given("what-if")) return what_if_verb(arguments);
   const std::string clock = arguments.text("clock");
   if (clock != "wall" && clock != "caller") {
     return bad_usage(arguments, "--clock: '" + clock + "' is not allowed; allowed: wall, caller");

@@ -73,6 +73,39 @@ DecidedRoom room_from_wire(const wire::DecisionRecord::Room& from) {
   return to;
 }
 
+void context_to_wire(const DecidedContext& from, wire::DecisionRecord::Context& to) {
+  to.set_count(from.count);
+  to.set_city(from.city);
+  if (from.place) {
+    to.add_place(from.place->lat);
+    to.add_place(from.place->lon);
+  }
+  to.set_attributes(from.attributes);
+  to.set_not_personalized(!from.personalized);
+  to.set_viewer_events(from.viewer_events);
+  to.mutable_p_click()->Add(from.p_click.begin(), from.p_click.end());
+  to.mutable_order()->Add(from.order.begin(), from.order.end());
+  for (const std::string& id : from.left) to.add_left(id);
+  to.set_organic_value_fen(from.organic_value_fen);
+  to.set_loss_fen(from.loss_fen);
+}
+
+DecidedContext context_from_wire(const wire::DecisionRecord::Context& from) {
+  DecidedContext to;
+  to.count = from.count();
+  to.city = from.city();
+  if (from.place_size() == 2) to.place = Place{from.place(0), from.place(1)};
+  to.attributes = from.attributes();
+  to.personalized = !from.not_personalized();
+  to.viewer_events = from.viewer_events();
+  to.p_click.assign(from.p_click().begin(), from.p_click().end());
+  to.order.assign(from.order().begin(), from.order().end());
+  to.left.assign(from.left().begin(), from.left().end());
+  to.organic_value_fen = from.organic_value_fen();
+  to.loss_fen = from.loss_fen();
+  return to;
+}
+
 }  // namespace
 
 void encode_decision(const Decision& decision, std::string& out) {
@@ -86,6 +119,7 @@ void encode_decision(const Decision& decision, std::string& out) {
   wire.set_surface(std::string(surface_name(decision.surface)));
   wire.set_room_id(decision.room_id);
   if (decision.room) room_to_wire(*decision.room, *wire.mutable_room());
+  if (decision.context) context_to_wire(*decision.context, *wire.mutable_context());
   insertions_to_wire(decision, wire);
   wire.set_catalogue_version(decision.versions.catalogue);
   wire.set_model_version(decision.versions.model);
@@ -111,6 +145,7 @@ Result<Decision> decode_decision(std::string_view bytes) {
   decision.surface = parse_surface(wire.surface()).value_or(Surface::kNone);
   decision.room_id = wire.room_id();
   if (wire.has_room()) decision.room = room_from_wire(wire.room());
+  if (wire.has_context()) decision.context = context_from_wire(wire.context());
   insertions_from_wire(wire, decision);
   decision.versions.catalogue = wire.catalogue_version();
   decision.versions.model = wire.model_version();

@@ -10,6 +10,7 @@
 
 #include "base/ids.h"
 #include "features/interaction.h"
+#include "features/item.h"
 
 namespace shanhuo {
 
@@ -45,6 +46,23 @@ struct DecidedRoom {
   double loss_fen = 0;
 };
 
+// The request as it was, so that it can be ranked again (shanhuo simulate --what-if): of its list
+// what stood in the page's slots at most. About 5 bytes an item and 30 more; what insertions pushed
+// off the page adds its id. Absent in records of before it was kept.
+struct DecidedContext {
+  int32_t count = 0;
+  std::string city;
+  std::optional<Place> place;
+  std::string attributes;  // JSON object; empty: none
+  bool personalized = true;
+  int64_t viewer_events = 0;      // applied, lifetime: the tier
+  std::vector<float> p_click;     // of the list's first `count`, in its order
+  std::vector<int32_t> order;     // where each went on the page, -1: off it; empty: each stayed
+  std::vector<std::string> left;  // those that went off it, in order
+  double organic_value_fen = 0;  // of the organic page, and what the page as it was cost the viewer
+  double loss_fen = 0;
+};
+
 struct DecisionVersions {
   uint64_t catalogue = 0;
   std::string model;
@@ -65,6 +83,7 @@ struct Decision {
   std::optional<DecidedRoom> room;  // absent: no room, or the line-up went back undecided
   std::vector<DecidedInsertion> inserted;
   std::vector<DecidedOrganic> organic;  // of the page, in order
+  std::optional<DecidedContext> context;
   DecisionVersions versions;
   std::string response;  // the answer's JSON, byte for byte
 };

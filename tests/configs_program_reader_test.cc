@@ -244,7 +244,19 @@ INSTANTIATE_TEST_SUITE_P(
                "11:68: goals[1].at_mots: unknown key; allowed here: unit, per, share_of, at_least, "
                "at_most, missed_value_fen\n"},
         Broken{"goals", "goals: [{unit: click, at_least: 5, at_most: 4, missed_value_fen: 1}]",
-               "9:45: goals[0].at_most: is below at_least; a cap is at least the goal\n"},
+               "9:45: goals[0].at_most: 4 is below at_least 5; a cap is at least the goal\n"},
+        Broken{"goals",
+               "goals:\n  - {unit: click, at_least: 10, per: day, missed_value_fen: 1}\n"
+               "  - {unit: click, at_least: 1, at_most: 3649, missed_value_fen: 1}",
+               "10:5: goals: 365 days of at_least 10 are 3650, past at_most 3649 of goals[1]\n"},
+        Broken{"goals",
+               "goals:\n  - {unit: click, at_least: 10, missed_value_fen: 1}\n"
+               "  - {unit: click, at_least: 20, missed_value_fen: 1}",
+               "11:5: goals: is a second goal of the same unit and period as goals[0]\n"},
+        Broken{"audience", "audience: {\"distance_km(91, 0)\": {$lt: 5}}",
+               "6:11: audience: /distance_km(91, 0): unknown attribute; allowed are user_id, city, "
+               "place.lat, place.lon, surface, tier, interests.<category>, distance_km(LAT, LON), "
+               "season, month, day, weekday, hour\n"},
         Broken{"goals", "goals: [{unit: click, at_least: 5, at_most: x, missed_value_fen: 1}]",
                "9:45: goals[0].at_most: x must be a finite number\n"},
         Broken{"goals", "goals: [{unit: click, at_least: 5, share_of: feed, missed_value_fen: 1}]",

@@ -50,6 +50,30 @@ class ProgramStoreTest : public testing::Test {
     return set->programs[static_cast<size_t>(set->find(id))]->enabled;
   }
 
+  Status set_enabled(const std::string& id, bool enabled,
+                     const std::optional<std::string>& if_revision) {
+    return write_program(id, program_patch(Value::Object{{"enabled", enabled}}), if_revision);
+  }
+  Status write_program(const std::string& id, const ProgramEdit& edit,
+                       const std::optional<std::string>& if_revision = std::nullopt) {
+    wrong_.clear();
+    const Result<ProgramChange> change = store_.write(id, edit, if_revision, journal(), wrong_);
+    return change.ok() ? Status() : change.error();
+  }
+  ProgramJournal journal() {
+    return [this](const ProgramChange& change) -> Status {
+      journal_ += change.id + " " + change.from + " " + change.to + "\n";
+      return {};
+    };
+  }
+  std::string wrong() const {
+    std::string out;
+    for (const ConfigError& error : wrong_) out += error.key + ": " + error.message + "\n";
+    return out;
+  }
+
+  ConfigErrors wrong_;
+  std::string journal_;
   TempDir folder_;
   ProgramStore store_{folder_ / ""};
 };
@@ -158,7 +182,7 @@ TEST_F(ProgramStoreTest, AFileThatIsTooLargeIsRefused) {
 TEST_F(ProgramStoreTest, TheSwitchIsLiveAndOnDiskWithCommentsKept) {
   write("a.yaml", program("a", "enabled: true   # 开\n"));
   store_.reload();
-  ASSERT_TRUE(store_.set_enabled("a", false, std::nullopt).ok());
+  ASSERT_TRUE(set_enabled("a", false, std::nullopt).ok());
   EXPECT_FALSE(enabled("a"));
   EXPECT_EQ(text("a.yaml"), program("a", "enabled: false   # 开\n"));
   EXPECT_FALSE(store_.reload());
@@ -169,13 +193,13 @@ TEST_F(ProgramStoreTest, TheSwitchMindsTheRevisionItIsTold) {
   write("a.yaml", program("a", "enabled: true\n"));
   store_.reload();
   const std::string first = revision("a");
-  ASSERT_TRUE(store_.set_enabled("a", false, first).ok());
-  const Status again = store_.set_enabled("a", true, first);
+  ASSERT_TRUE(set_enabled("a", false, first).ok());
+  const Status again = set_enabled("a", true, first);
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.error().code, ErrorCode::kConflict);
   EXPECT_EQ(again.error().message, "the program is at revision " + revision("a"));
   EXPECT_FALSE(enabled("a"));
-  ASSERT_TRUE(store_.set_enabled("a", true, revision("a")).ok());
+  ASSERT_TRUE(set_enabled("a", true, revision("a")).ok());
   EXPECT_EQ(revision("a"), first);
 }
 
@@ -184,7 +208,7 @@ TEST_F(ProgramStoreTest, AnEditOnDiskThatIsNotYetReadCountsForTheRevision) {
   store_.reload();
   const std::string read = revision("a");
   write("a.yaml", program("a", "priority: 3\n"));
-  const Status status = store_.set_enabled("a", false, read);
+  const Status status = set_enabled("a", false, read);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, ErrorCode::kConflict);
   EXPECT_EQ(text("a.yaml"), program("a", "priority: 3\n"));
@@ -192,7 +216,7 @@ TEST_F(ProgramStoreTest, AnEditOnDiskThatIsNotYetReadCountsForTheRevision) {
 
 TEST_F(ProgramStoreTest, AnUnknownProgramCannotBeSwitched) {
   store_.reload();
-  EXPECT_EQ(store_.set_enabled("a", false, std::nullopt).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(set_enabled("a", false, std::nullopt).error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(ProgramStoreTest, ABrokenFileIsNotSwitchedAndABrokenNeighbourIsSaid) {
@@ -200,11 +224,11 @@ TEST_F(ProgramStoreTest, ABrokenFileIsNotSwitchedAndABrokenNeighbourIsSaid) {
   write("b.yaml", program("b"));
   store_.reload();
   write("b.yaml", "id: [\n");
-  Status status = store_.set_enabled("b", false, std::nullopt);
+  Status status = set_enabled("b", false, std::nullopt);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, ErrorCode::kConflict);
   EXPECT_EQ(text("b.yaml"), "id: [\n");
-  status = store_.set_enabled("a", false, std::nullopt);
+  status = set_enabled("a", false, std::nullopt);
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message.find("saved, but not live"), std::string::npos);
   EXPECT_EQ(text("a.yaml"), program("a", "enabled: false\n"));
@@ -212,6 +236,79 @@ TEST_F(ProgramStoreTest, ABrokenFileIsNotSwitchedAndABrokenNeighbourIsSaid) {
   write("b.yaml", program("b"));
   EXPECT_TRUE(store_.reload());
   EXPECT_FALSE(enabled("a"));
+}
+
+TEST_F(ProgramStoreTest, ANewProgramGetsAFileAndARemovedOneLosesIt) {
+  store_.reload();
+  ASSERT_TRUE(write_program("山/货", whole_file(program("山/货"))).ok());
+  EXPECT_EQ(live(), "山/货 ");
+  EXPECT_EQ(text("%E5%B1%B1%2F%E8%B4%A7.yaml"), program("山/货"));
+  EXPECT_EQ(store_.text("山/货").value(), program("山/货"));
+  const std::string first = revision("山/货");
+  EXPECT_EQ(store_.remove("山/货", "0", journal()).error().code, ErrorCode::kConflict);
+  ASSERT_TRUE(store_.remove("山/货", first, journal()).ok());
+  EXPECT_EQ(live(), "");
+  EXPECT_TRUE(fs::is_empty(path("")));
+  EXPECT_EQ(store_.remove("山/货", std::nullopt, journal()).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(store_.text("山/货").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(journal_, "山/货  " + first + "\n山/货 " + first + " \n");
+}
+
+TEST_F(ProgramStoreTest, APatchKeepsCommentsAndSaysAllThatIsWrong) {
+  write("a.yaml", program("a", "priority: 1  # why\n"));
+  store_.reload();
+  ASSERT_TRUE(write_program("a", program_patch(Value::Object{{"priority", 9}})).ok());
+  EXPECT_EQ(text("a.yaml"), program("a", "priority: 9  # why\n"));
+  EXPECT_EQ(store_.current()->programs[0]->priority, 9);
+  const Status refused = write_program(
+      "a", program_patch(Value::Object{{"priority", 9999}, {"goal", 1}, {"items", "all"}}));
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
+  for (const char* each : {"priority: 9999 is too large", "goal: ", "items: "}) {
+    EXPECT_NE(wrong().find(each), std::string::npos) << wrong();
+  }
+  EXPECT_EQ(text("a.yaml"), program("a", "priority: 9  # why\n"));
+  EXPECT_EQ(write_program("b", program_patch(Value::Object{})).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(ProgramStoreTest, AWholeProgramReplacesTheOneThatIsThereEvenABrokenOne) {
+  write("a.yaml", program("a", "priority: 1  # why\n"));
+  store_.reload();
+  const Value definition = Value::Object{
+      {"id", "a"},
+      {"priority", 2},
+      {"items", Value::Object{}},
+      {"surfaces", Value::Array{"feed"}},
+      {"schedule",
+       Value::Object{{"start", "2026-01-01T00:00:00Z"}, {"end", "2026-01-02T00:00:00Z"}}},
+      {"goals",
+       Value::Array{Value::Object{{"unit", "click"}, {"at_least", 1}, {"missed_value_fen", 2}}}}};
+  ASSERT_TRUE(write_program("a", whole_program(definition)).ok()) << wrong();
+  EXPECT_EQ(text("a.yaml"), program("a", "priority: 2  # why\n"));
+  write("a.yaml", "id: [");
+  EXPECT_FALSE(store_.reload());
+  ASSERT_TRUE(write_program("a", whole_program(definition)).ok()) << wrong();
+  EXPECT_TRUE(store_.errors().empty());
+}
+
+TEST_F(ProgramStoreTest, AnIdIsNeverChangedNorAFileOfAnotherTaken) {
+  write("b.yaml", program("a"));
+  store_.reload();
+  EXPECT_EQ(write_program("a", program_patch(Value::Object{{"id", "c"}})).error().code,
+            ErrorCode::kInvalid);
+  EXPECT_EQ(wrong(), "id: must be a\n");
+  EXPECT_EQ(write_program("b", whole_file(program("b"))).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(text("b.yaml"), program("a"));
+}
+
+TEST_F(ProgramStoreTest, WhatTheJournalCannotTakeIsNotWritten) {
+  write("a.yaml", program("a"));
+  store_.reload();
+  const auto full = [](const ProgramChange&) { return Status(Error{ErrorCode::kIo, "full"}); };
+  EXPECT_FALSE(
+      store_.write("a", program_patch(Value::Object{{"priority", 1}}), std::nullopt, full, wrong_)
+          .ok());
+  EXPECT_FALSE(store_.remove("a", std::nullopt, full).ok());
+  EXPECT_EQ(text("a.yaml"), program("a"));
 }
 
 TEST_F(ProgramStoreTest, ReadersSeeWholeSetsAndWholeFilesWhileBothAreReplaced) {
@@ -240,7 +337,7 @@ TEST_F(ProgramStoreTest, ReadersSeeWholeSetsAndWholeFilesWhileBothAreReplaced) {
     }
   });
   for (int round = 0; round < 40 || (seen < 100 && round < 10'000); ++round) {
-    ASSERT_TRUE(store_.set_enabled("a", round % 2 == 0, std::nullopt).ok());
+    ASSERT_TRUE(set_enabled("a", round % 2 == 0, std::nullopt).ok());
     ASSERT_EQ(enabled("a"), round % 2 == 0);
   }
   stop = true;

@@ -3,10 +3,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "serving/operator_verbs.h"
+#include "serving/terminal.h"
 #include "streaming/store.h"
 #include "tests/fake_engine.h"
+#include "tests/streaming_fakes.h"
 
 namespace shanhuo {
 namespace {
@@ -23,7 +26,18 @@ constexpr char kProgram[] =
     R"("goals":[{"unit":"viewable","per":"total","target":600,"delivered":610,"in_flight":4.6,)"
     R"("cap":630,"curve":1,"pace":1.0166,"price":2.5,)"
     R"("forecast":{"value":611.4,"low":605,"high":618},)"
-    R"("shortfall":[{"cause":"no_slot","share":0.25}]}]})";
+    R"("short_by":0,"shortfall":[{"cause":"no_slot","share":0.25,"pages":1234,"viewable":9.5}]}],)"
+    R"("refused":["programs/kiwi.yaml:7:3: goals[0].at_most: 2 is below at_least 600"],)"
+    R"("warnings":["goals[0]: cannot be met"],)"
+    R"("history":[{"at_ms":1794326400000,"who":"anna","what":"priority: 7 -> 100","from":"a",)"
+    R"("to":"b"}]})";
+constexpr char kForecast[] =
+    R"({"id":"kiwi","goals":[{"unit":"viewable","per":"total","target":600,"delivered":610,)"
+    R"("deadline_ms":1794412800000,"attainable":false,)"
+    R"("forecast":{"value":611.4,"low":605,"high":618},)"
+    R"("message":"60 viewable a day are still needed (600 less 540 in 1.0 days): cannot be met"}],)"
+    R"("conflicts":[{"program":"tea","message":"tea 茶 asks for 100 % of the same pages and 100 % )"
+    R"(of the viewers, with 0 % of the items; it comes first"}],"warnings":[]})";
 
 struct Printed {
   int code;
@@ -37,16 +51,25 @@ Printed run(int (*verb)(const CliArguments&), CliArguments arguments,
   return {code, ::testing::internal::GetCapturedStdout()};
 }
 
-TEST(ProgramVerb, ListsGoalsInATable) {
+TEST(ProgramVerb, ListsProgramsWithTheirChineseNamesAndGoals) {
   FakeEngine engine([](const FakeEngine::Request&) {
     return json_response(std::string(R"({"programs":[)") + kProgram + "]}");
   });
   const Printed printed = run(program_verb, engine.arguments(), {"ls"});
   EXPECT_EQ(printed.code, kExitDone);
-  EXPECT_EQ(
-      printed.out,
-      "program  enabled  unit      goal  delivered  cap   pace  in flight  inserted  price\n"
-      "kiwi     yes      viewable   600        610  630  1.017          5     1,500  2.500\n");
+  EXPECT_EQ(printed.out,
+            "kiwi  猕猴桃  Kiwi  (its file is refused)\n"
+            "  viewable 610 of 600, pace 1.02, price 2.50\n");
+}
+
+TEST(ProgramVerb, PrintsNothingWiderThanATelephone) {
+  FakeEngine engine([](const FakeEngine::Request& request) {
+    return json_response(request.path.ends_with("/forecast") ? kForecast : kProgram);
+  });
+  for (const char* what : {"show", "why", "forecast"}) {
+    std::istringstream lines(run(program_verb, engine.arguments(), {what, "kiwi"}).out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(display_width(line), 60U) << line;
+  }
 }
 
 TEST(ProgramVerb, PrintsTheAnswerItselfAsJson) {
@@ -59,14 +82,40 @@ TEST(ProgramVerb, PrintsTheAnswerItselfAsJson) {
 }
 
 TEST(ProgramVerb, ShowsOneProgramItsForecastAndWhyItFallsShort) {
-  FakeEngine engine([](const FakeEngine::Request&) { return json_response(kProgram); });
+  FakeEngine engine([](const FakeEngine::Request& request) {
+    return json_response(request.path.ends_with("/forecast") ? kForecast : kProgram);
+  });
   const std::string shown = run(program_verb, engine.arguments(), {"show", "kiwi"}).out;
   EXPECT_THAT(shown, HasSubstr("kiwi  猕猴桃  Kiwi\n"));
-  EXPECT_THAT(shown, HasSubstr("schedule: 2026-11-11 00:00:00 +08:00 to 2026-11-12 00:00:00"));
+  EXPECT_THAT(shown, HasSubstr("from 2026-11-11 00:00:00 +08:00\n  to 2026-11-12 00:00:00"));
+  EXPECT_THAT(shown, HasSubstr("refused: programs/kiwi.yaml:7:3: goals[0].at_most: 2 is"));
+  EXPECT_THAT(shown, HasSubstr("at the deadline 611 (605 to 618)"));
+  EXPECT_THAT(shown, HasSubstr("last change 2026-11-11 00:00:00 +08:00, anna\n  priority: 7"));
   EXPECT_THAT(run(program_verb, engine.arguments(), {"why", "kiwi"}).out,
-              HasSubstr("viewable  no_slot                         25.0 %\n"));
-  EXPECT_THAT(run(program_verb, engine.arguments(), {"forecast", "kiwi"}).out,
-              HasSubstr("viewable   600        610       611  605   618\n"));
+              HasSubstr("  25.0 % no_slot 没有位置: 1,234 pages\n"));
+  const std::string forecast = run(program_verb, engine.arguments(), {"forecast", "kiwi"}).out;
+  EXPECT_THAT(forecast, HasSubstr("viewable: 610 of 600, cannot be met\n"));
+  EXPECT_THAT(forecast, HasSubstr("forecast 611 (605 to 618)\n"));
+  EXPECT_THAT(forecast, HasSubstr("tea 茶 asks for 100 %"));
+}
+
+TEST(ProgramVerb, PutsAndValidatesAFileAsItIs) {
+  FakeEngine engine([](const FakeEngine::Request& request) {
+    return request.path.ends_with(":validate")
+               ? json_response(R"({"valid":false,"errors":[{"pointer":"/yaml",)"
+                               R"("detail":"1:1: items: is missing"}],"warnings":[]})")
+               : json_response(kProgram);
+  });
+  TempDir folder;
+  std::ofstream(folder / "p.yaml") << "id: ki wi  # why\n";
+  EXPECT_EQ(run(program_verb, engine.arguments(), {"put", folder / "p.yaml"}).code, kExitDone);
+  EXPECT_EQ(engine.requests()[0].method, "PUT");
+  EXPECT_EQ(engine.requests()[0].path, "/v1/programs/ki wi");
+  EXPECT_EQ(engine.requests()[0].body, R"({"yaml":"id: ki wi  # why\n"})");
+  EXPECT_EQ(run(program_verb, engine.arguments(), {"validate", folder / "p.yaml"}).out,
+            "not valid\n  /yaml: 1:1: items: is missing\n");
+  EXPECT_EQ(run(program_verb, engine.arguments(), {"delete", "kiwi"}).code, kExitDone);
+  EXPECT_EQ(engine.requests().back().method, "DELETE");
 }
 
 TEST(ProgramVerb, EnablesAgainstTheRevisionThatItHasRead) {

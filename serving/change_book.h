@@ -1,0 +1,58 @@
+// Who changed which program, when, from what to what: one line of JSON for each change through the
+// API, in data_dir/changes.ndjson, written ahead of the change and synced. Past a bound the file
+// becomes changes.ndjson.1, whose predecessor goes; the newest changes are in memory too.
+//
+//   {"at_ms":1794326400000,"who":"anna","program":"kiwi","what":"priority: 90 ->
+//   100","from":"<rev>",
+//    "to":"<rev>"}                      from "": it was new, to "": it was deleted
+//
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace shanhuo {
+
+struct RecordedChange {
+  Millis at;  // wall clock
+  std::string who;
+  std::string program;
+  std::string what;
+  std::string from, to;
+};
+
+class ChangeBook {
+ public:
+  struct Limits {
+    size_t file_bytes_max = 4u << 20;
+    size_t kept_max = 1'000;        // in memory
+    size_t what_bytes_max = 1'000;  // of one change; a longer text is cut
+  };
+
+  static Result<std::unique_ptr<ChangeBook>> open(std::string path, const Limits& limits);
+
+  // Durable when this returns.
+  Status append(RecordedChange change);
+  // Of one program, newest first.
+  std::vector<RecordedChange> last(std::string_view program, size_t most) const;
+
+ private:
+  ChangeBook(std::string path, const Limits& limits) : path_(std::move(path)), limits_(limits) {}
+  Status load(const std::string& path);
+
+  const std::string path_;
+  const Limits limits_;
+  mutable std::mutex mutex_;
+  std::deque<RecordedChange> kept_;  // guarded by mutex_; oldest first
+};
+
+}  // namespace shanhuo
