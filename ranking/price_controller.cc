@@ -217,7 +217,7 @@ bool PriceController::resolve(Millis now) {
     const std::lock_guard lock(mutex_);
     State& s = *state_;
     const Millis at = s.advance(now), period = s.options.resolve.period;
-    if (period.count() <= 0 || s.lossless) return false;
+    if (!s.law->may_resolve() || period.count() <= 0 || s.lossless) return false;
     if (s.resolved.count() != INT64_MIN && at - s.resolved < period) return false;
     s.resolved = at;
     goals = s.books.open_goals();

@@ -41,6 +41,8 @@ class ResolvingLaw final : public LawOf<PriceLawKind::kRemainingGoal> {
   ResolvingLaw(const PriceLawOptions& options, std::unique_ptr<PriceLaw> plain)
       : LawOf(options), plain_(std::move(plain)) {}
 
+  bool may_resolve() const override { return true; }
+
   void step(GoalState& goal, double curve_before) const override {
     goal.memory[kBefore] = goal.price;
     plain_->step(goal, curve_before);

@@ -97,6 +97,8 @@ class PriceLaw {
   virtual void step(GoalState& goal, double curve_before) const = 0;
   // All goals that run, after step() of each: for laws that look at them together.
   virtual void settle(std::span<GoalState* const> /*goals*/, const LawStep& /*step*/) const {}
+  // Whether the controller may move its prices towards re-solved ones (resolve.h) between steps.
+  virtual bool may_resolve() const { return false; }
   virtual std::string_view name() const = 0;
 };
 

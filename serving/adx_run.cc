@@ -34,11 +34,11 @@ class Pass {
 
   AdxScore take() {
     const size_t marks = std::max<size_t>(1, market_.size() / 100);
-    push(0);
+    push();
     for (size_t request = 0; request < market_.size(); ++request) {
       if (request > 0 && request % run_.step == 0) {
         step(request);
-        push(request);
+        push();
       }
       answer(request);
       see(request);
@@ -73,7 +73,7 @@ class Pass {
   }
 
   // The table that all replicas work with until the next one.
-  void push(size_t /*request*/) {
+  void push() {
     const auto replicas = static_cast<int64_t>(run_.replicas);
     for (size_t j = 0; j < goals_.size(); ++j) {
       const GoalState& goal = goals_[j];

@@ -3,6 +3,7 @@
 // of the day in the files, from a cold start.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <numeric>
 

@@ -5,6 +5,7 @@
 // or the best spread (MMF - Gini).
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <numeric>
 
@@ -213,7 +214,7 @@ struct Outcome {
 
 class SteamSuite {
  public:
-  SteamSuite(const SuiteProgress& progress) : progress_(progress) {
+  explicit SteamSuite(const SuiteProgress& progress) : progress_(progress) {
     laws_ = floor_laws();
     laws_.push_back(shipped_floors());
     laws_.push_back(shipped_worst());

@@ -23,8 +23,7 @@ class Pass {
         law_(make_price_law(run.law)),
         score_(pages.groups()),
         goals_(pages.groups()),
-        prices_(pages.groups(), 0),
-        before_(pages.groups(), 0) {
+        prices_(pages.groups(), 0) {
     const auto part = static_cast<double>(end - begin) / static_cast<double>(pages.size());
     const double share =
         static_cast<double>(kSteamPage * (end - begin)) / static_cast<double>(pages.groups());
@@ -105,7 +104,7 @@ class Pass {
   SteamScore score_;
   std::vector<GoalState> goals_;
   std::vector<GoalState*> all_;
-  std::vector<double> prices_, before_;
+  std::vector<double> prices_;
   SteamPage page_;
   double viewer_price_ = 0, mean_ideal_ = 0, last_loss_ = 0, loss_so_far_ = 0;
 };

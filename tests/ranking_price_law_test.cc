@@ -103,6 +103,7 @@ TEST(PriceLaw, EveryKindHasItsNameAndKeepsPricesWithinTheirBounds) {
     options.credit_share = 0.5;
     const auto law = make_price_law(options);
     EXPECT_EQ(law->name(), kPriceLawNames[kind]);
+    EXPECT_EQ(law->may_resolve(), options.kind == PriceLawKind::kRemainingGoal);
     std::mt19937_64 random(kind + 1);
     const Market market(3, 20, 7);
     std::vector<GoalState> goals(3);
