@@ -47,6 +47,10 @@ Status Pipeline::Loop::open() {
     const Status opened = open_feed(*feed);
     if (!opened.ok()) return opened;
   }
+  for (const SourcePosition& items : items_.positions) {
+    items_ends_.push_back(parts_.log->end_offset(Topic::kItems, items.partition));
+  }
+  items_patience_end_ns_ = parts_.clock->monotonic_ns() + kItemsPatienceMs * kNsPerMs;
   if (parts_.publish) parts_.publish();
   watermark_ms_.store(fold_.watermark().count());
   last_begin_ns_ = last_purge_ns_ = parts_.clock->monotonic_ns();

@@ -71,7 +71,21 @@ Status Pipeline::Loop::poll() {
     fold_.expect(events_.records);
     if (!polled.ok()) return polled;
   }
-  return items_.empty() ? items_.poll(options_.poll_records_max, 0, moved_) : Status();
+  if (!items_.empty()) return {};
+  return items_.poll(options_.poll_records_max, items_ends_.empty() ? 0 : options_.poll_timeout_ms,
+                     moved_);
+}
+
+// An empty poll of a log across the network may mean "not fetched yet". So what items had when the
+// loop began is awaited before events go on alone; not for ever, since a foreign transaction or a
+// leader that is away may hold one of its partitions.
+bool Pipeline::Loop::items_fetched() {
+  for (size_t p = 0; p < items_ends_.size(); ++p) {
+    if (items_.reader->position(static_cast<uint32_t>(p)) >= items_ends_[p]) continue;
+    if (parts_.clock->monotonic_ns() < items_patience_end_ns_) return false;
+  }
+  items_ends_.clear();
+  return true;
 }
 
 // Merges by (accepted_at, items first). A topic's rest is folded only when the other was seen empty
@@ -85,6 +99,7 @@ void Pipeline::Loop::fold_polled(bool items_were_waiting) {
     }
     if (items_.empty() || events_.empty()) return;
   }
+  if (!items_fetched()) return;
   while (!events_.empty()) fold_event();
   while (items_were_waiting && !items_.empty()) fold_item();
 }

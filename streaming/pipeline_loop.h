@@ -19,6 +19,7 @@
 namespace shanhuo {
 
 inline constexpr int64_t kNsPerMs = 1'000'000;
+inline constexpr int64_t kItemsPatienceMs = 30'000;  // of items_fetched()
 
 // What an operator reads when the log no longer has what the state stands for.
 Error gap_error(ErrorCode code, const std::string& what);
@@ -93,6 +94,7 @@ class Pipeline::Loop {
   void fence(const Error& refused);
   bool fenced() const;
   Status poll();
+  bool items_fetched();
   void fold_polled(bool items_were_waiting);
   void fold_event();
   void fold_item();
@@ -117,6 +119,8 @@ class Pipeline::Loop {
   std::vector<Checkpointed*> checkpointed_;
   Feed events_{Topic::kInteractions, {}, {}, 0, {}};
   Feed items_{Topic::kItems, {}, {}, 0, {}};
+  std::vector<int64_t> items_ends_;  // by partition, when the loop began; empty: passed
+  int64_t items_patience_end_ns_ = 0;
   struct Folded {
     Millis accepted_at;
     int64_t durable_ns;
