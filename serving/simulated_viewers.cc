@@ -19,7 +19,9 @@ constexpr double kRoomPagesMean = 3;
 constexpr double kFestivalShare = 0.05, kOpeningShare = 0.25;  // of the visits without a room
 constexpr int kPagesMax = 60;                                  // of one visit
 
-constexpr int64_t kDwellMsMax = 600'000;
+// So that a page of ten is over before its reservations expire (price_controller.h): what is seen
+// later may pass a cap.
+constexpr int64_t kDwellMsMax = 150'000;
 constexpr double kGlanceMedianMs = 1'700, kGlanceSigma = 0.8;  // what is not clicked
 constexpr double kCardMedianMs = 7'000, kCardSigma = 0.6;      // what is clicked and is no video
 constexpr int64_t kPlayMsMin = 300;
