@@ -17,7 +17,7 @@
 namespace shanhuo {
 namespace {
 
-constexpr int kRounds = 60;
+constexpr int kRounds = 60, kRoundsMeant = 30;  // the answer is the mean of so many
 constexpr double kFirstStep = 0.8;    // of a price's logarithm, for a goal that gets nothing
 constexpr double kLeastPrice = 1e-3;  // of the ceiling; a price that stays there is 0
 
@@ -177,12 +177,12 @@ std::vector<double> Resolver::solve(std::span<const ResolveGoal> goals, double n
       prices[j] = std::clamp(prices[j] * std::exp(step * (needed - units[j]) / scale),
                              kLeastPrice * goal.ceiling, goal.ceiling);
     }
-    if (2 * round < kRounds) continue;
+    if (round < kRounds - kRoundsMeant) continue;
     for (size_t j = 0; j < goals.size(); ++j) sums[j] += prices[j];
   }
   for (size_t j = 0; j < goals.size(); ++j) {
     const ResolveGoal& goal = goals[j];
-    sums[j] /= kRounds - kRounds / 2;
+    sums[j] /= kRoundsMeant;
     if (goal.requests_left <= 0) sums[j] = goal.price;
     if (sums[j] <= 1.5 * kLeastPrice * goal.ceiling) sums[j] = 0;
   }

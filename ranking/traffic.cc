@@ -267,7 +267,7 @@ void TrafficLearner::end_minute() {
   uint64_t came = 0;
   for (const PerSurface& surface : surfaces_) came += surface.minute_requests;
   if (came > 0) end_quiet();
-  static const double keep = std::exp2(-1 / kLevelHalfLifeMin);
+  const double keep = std::exp2(-1 / kLevelHalfLifeMin);
   ++(came > 0 ? minutes_seen_ : quiet_minutes_);
   for (int s = 0; s < kSurfaces; ++s) {
     PerSurface& surface = surfaces_[s];

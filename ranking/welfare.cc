@@ -15,7 +15,7 @@ constexpr double kHalfLivesMax = 200;  // of one unit
 
 }  // namespace
 
-CountyPrices::CountyPrices(std::vector<std::pair<int32_t, float>> prices, float others)
+CountyPrices::CountyPrices(const std::vector<std::pair<int32_t, float>>& prices, float others)
     : others_(others) {
   size_t size = 16;
   while (size < prices.size() * 2) size *= 2;
@@ -73,7 +73,7 @@ std::shared_ptr<const CountyPrices> CountyWelfare::table() const {
   std::vector<std::pair<int32_t, float>> prices;
   prices.reserve(exposures_.size());
   for (const auto& [county, exposure] : exposures_) prices.emplace_back(county, price(exposure));
-  return std::make_shared<const CountyPrices>(std::move(prices), price(0));
+  return std::make_shared<const CountyPrices>(prices, price(0));
 }
 
 void CountyWelfare::encode(std::string* out) const {

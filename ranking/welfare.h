@@ -32,7 +32,7 @@ struct WelfareOptions {
 // v_c by county code, for weight 1.
 class CountyPrices {
  public:
-  CountyPrices(std::vector<std::pair<int32_t, float>> prices, float others);
+  CountyPrices(const std::vector<std::pair<int32_t, float>>& prices, float others);
   // 0 for the county 0 (none); the price of Y_min for counties without any exposure.
   double fen(int32_t county) const {
     if (county == 0) return 0;
