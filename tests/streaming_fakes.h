@@ -115,7 +115,6 @@ struct SmallEngine {
     auto store = CheckpointStore::open(directory + "/state");
     CHECK(store.ok());
     checkpoints = std::move(store).value();
-    PipelineParts parts;
     parts.log = log.get();
     parts.checkpoints = checkpoints.get();
     parts.dedup = {&dedup};
@@ -134,6 +133,7 @@ struct SmallEngine {
   std::unique_ptr<CheckpointStore> checkpoints;
   Deduplicator dedup{"e0"};
   CountingMachine machine;
+  PipelineParts parts;
   std::unique_ptr<Pipeline> pipeline;  // dies first
 };
 

@@ -290,6 +290,66 @@ TEST(DeadLetters, WhatTheLogRefusesIsKeptAndTriedAgain) {
   EXPECT_EQ(letters.unwritten(), 0u);
 }
 
+// A log across the network: what it has comes a few polls later.
+class LateItemsLog final : public EventLog {
+ public:
+  explicit LateItemsLog(EventLog& log) : log_(log) {}
+  uint32_t partitions(Topic topic) const override { return log_.partitions(topic); }
+  void append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records,
+              Done done) override {
+    log_.append(topic, partition, records, std::move(done));
+  }
+  Result<std::unique_ptr<LogReader>> read(Topic topic,
+                                          const std::vector<LogPosition>& from) override {
+    auto reader = log_.read(topic, from);
+    if (topic != Topic::kItems || !reader.ok()) return reader;
+    return std::unique_ptr<LogReader>(new Reader(std::move(reader).value()));
+  }
+  int64_t first_offset(Topic topic, uint32_t p) const override {
+    return log_.first_offset(topic, p);
+  }
+  int64_t end_offset(Topic topic, uint32_t p) const override { return log_.end_offset(topic, p); }
+  void release(Topic topic, const std::vector<LogPosition>& below) override {
+    log_.release(topic, below);
+  }
+
+ private:
+  class Reader final : public LogReader {
+   public:
+    explicit Reader(std::unique_ptr<LogReader> reader) : reader_(std::move(reader)) {}
+    Status poll(size_t records_max, int timeout_ms, std::vector<LogRecord>& out) override {
+      out.clear();
+      return polls_++ < 5 ? Status() : reader_->poll(records_max, timeout_ms, out);
+    }
+    int64_t position(uint32_t partition) const override { return reader_->position(partition); }
+
+   private:
+    std::unique_ptr<LogReader> reader_;
+    int polls_ = 0;
+  };
+  EventLog& log_;
+};
+
+TEST(Pipeline, ItemsOfBeforeTheStartComeBeforeLaterEventsHoweverLateTheyAreFetched) {
+  const TempDir dir;
+  const auto digest = [&](const std::string& name, bool late) {
+    SmallEngine engine(dir / name);
+    const std::string change = encode_catalogue_change(ItemDeleted{ItemId("i")});
+    const std::string event = encoded(simple_event("e", "i", kStart));
+    EXPECT_TRUE(append_wait(*engine.log, Topic::kItems, {{"i", change}}).ok());
+    EXPECT_TRUE(append_wait(*engine.log, Topic::kInteractions, {{"u1", event}}).ok());
+    LateItemsLog log(*engine.log);
+    if (late) engine.parts.log = &log;
+    engine.pipeline = std::make_unique<Pipeline>(engine.parts, PipelineOptions{});
+    EXPECT_TRUE(engine.pipeline->start().ok());
+    EXPECT_TRUE(engine.pipeline->stop().ok());
+    EXPECT_EQ(engine.pipeline->stats().accepted, 1u);
+    engine.pipeline.reset();
+    return engine.machine.digest;
+  };
+  EXPECT_EQ(digest("late", true), digest("prompt", false));
+}
+
 TEST(Pipeline, FreshnessStaysWithinTensOfMillisecondsWhileCheckpointsRun) {
   const TempDir dir;
   PipelineOptions options = busy_checkpoints();
