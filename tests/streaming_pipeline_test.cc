@@ -334,7 +334,7 @@ TEST(Pipeline, ItemsOfBeforeTheStartComeBeforeLaterEventsHoweverLateTheyAreFetch
   const TempDir dir;
   const auto digest = [&](const std::string& name, bool late) {
     SmallEngine engine(dir / name);
-    const std::string change = encode_catalogue_change(ItemDeleted{ItemId("i")});
+    const std::string change = encode_catalogue_change(ItemDeleted{ItemId(std::string("i"))});
     const std::string event = encoded(simple_event("e", "i", kStart));
     EXPECT_TRUE(append_wait(*engine.log, Topic::kItems, {{"i", change}}).ok());
     EXPECT_TRUE(append_wait(*engine.log, Topic::kInteractions, {{"u1", event}}).ok());
