@@ -128,7 +128,8 @@ int program_verb(const CliArguments& arguments) {
   if (what == "enable") return set_enabled(arguments, target, true);
   if (what == "disable") return set_enabled(arguments, target, false);
   if (what == "delete") {
-    const std::string revision = arguments.text("if-revision");
+    const std::string revision =
+        arguments.given("if-revision") ? arguments.text("if-revision") : std::string();
     const std::string query = revision.empty() ? "" : "?if_revision=" + percent_encode(revision);
     return show(arguments, "DELETE", target + query, "", done_text);
   }

@@ -167,6 +167,8 @@ TEST_F(Campaign, LimitsKeepOutWhatTheViewerWouldHardlyClick) {
 TEST_F(Campaign, ACalendarRaisesTheGoalsOfItsDaysAlone) {
   constexpr Millis kEleventh{1'794'326'400'000};  // 2026-11-11T00:00:00+08:00
   Program& program = world.add_program("shop", map({}));
+  program.start = kEleventh - kDay - kDay - kDay;
+  program.end = kEleventh + kDay + kDay + kDay;
   program.goals = {{GoalUnit::kViewable, 10, 20, GoalPeriod::kDay, Surface::kNone, 3},
                    {GoalUnit::kOrder, 100, 0, GoalPeriod::kTotal, Surface::kNone, 30},
                    {GoalUnit::kViewable, 0.1, 0.2, GoalPeriod::kDay, Surface::kFeed, 4}};
