@@ -326,7 +326,9 @@ Value merged(const Value& target, const Value& patch) {
   if (!patch.is_object()) return patch;
   Value::Object out;
   if (target.is_object()) out = target.as_object();
-  for (const auto& [key, change] : patch.as_object()) {
+  for (const Value::Member& entry : patch.as_object()) {
+    const std::string& key = entry.first;
+    const Value& change = entry.second;
     const auto found = std::find_if(
         out.begin(), out.end(), [&](const Value::Member& member) { return member.first == key; });
     if (change.is_null()) {

@@ -50,7 +50,7 @@ void add_units(WhatIfOutcome::Units& units, double p_viewable, double p_click, d
   units.orders += p_viewable * p_order;
 }
 
-WhatIfReplay::WhatIfReplay(const Engine& engine, std::shared_ptr<const ProgramSet> programs,
+WhatIfReplay::WhatIfReplay(const Engine& engine, const std::shared_ptr<const ProgramSet>& programs,
                            Millis from)
     : engine_(engine),
       options_(engine.ranking()),

@@ -17,7 +17,8 @@ namespace shanhuo {
 class WhatIfReplay {
  public:
   // Goals begin with what the folder counts as delivered before the day of `from`.
-  WhatIfReplay(const Engine& engine, std::shared_ptr<const ProgramSet> programs, Millis from);
+  WhatIfReplay(const Engine& engine, const std::shared_ptr<const ProgramSet>& programs,
+               Millis from);
 
   // Requires: decision.context; times that do not fall.
   void page(const Decision& decision);
