@@ -80,6 +80,8 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!quote_closes(text_.substr(static_cast<size_t>(mark.pos)))) {
       throw Refused{mark, "the quote is never closed"};
     }
+    // yaml-cpp gives the escapes \_ and \N as single bytes of Latin-1.
+    if (!valid_utf8(text)) throw Refused{mark, "the escapes \\_ and \\N are not allowed"};
     if (expects_key()) {
       begin_member(mark, text);
       return;
