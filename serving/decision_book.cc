@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 
 #include "streaming/codec.h"
@@ -43,7 +44,7 @@ Result<std::unique_ptr<DecisionBook>> DecisionBook::open(const std::string& coun
 DecisionBook::~DecisionBook() {
   {
     std::unique_lock lock(mutex_);
-    answered_.wait(lock, [this] { return in_flight_ == 0; });
+    answered_.wait(lock, [this] { return answers_ == appends_; });
   }
   ::munmap(counter_, sizeof(uint64_t));
 }
@@ -55,14 +56,21 @@ void DecisionBook::append(Decision decision) {
   encode_decision(decision, bytes);
   {
     const std::lock_guard lock(mutex_);
-    ++in_flight_;
+    ++appends_;
   }
   log_.append(Topic::kDecisions, 0, {{decision.user_id, bytes, ContentType::kProtobuf}},
               [this, at](const Result<Appended>& appended) {
                 const std::lock_guard lock(mutex_);
                 if (appended.ok()) remember(at, appended.value().front().first_offset);
-                if (--in_flight_ == 0) answered_.notify_all();
+                ++answers_;
+                answered_.notify_all();
               });
+}
+
+bool DecisionBook::wait_answered(Millis timeout) {
+  std::unique_lock lock(mutex_);
+  return answered_.wait_for(lock, std::chrono::milliseconds(timeout.count()),
+                            [this, upto = appends_] { return answers_ >= upto; });
 }
 
 // Requires: mutex_ is held.

@@ -38,6 +38,10 @@ class DecisionBook final : public Checkpointed {
 
   void append(Decision decision);
 
+  // Waits until the log has answered every append() that was called before. False: `timeout` passed
+  // first.
+  bool wait_answered(Millis timeout);
+
   // Reads what a restart needs, oldest first: decisions, and forget records, each of which ends
   // what was decided for that viewer before it. Call once, after restore().
   Status replay(const std::function<void(const Decision&)>& decided,
@@ -61,8 +65,9 @@ class DecisionBook final : public Checkpointed {
   int64_t replay_from_ = 0;  // set by restore()
 
   std::mutex mutex_;
-  std::condition_variable answered_;
-  size_t in_flight_ = 0;  // guarded by mutex_: appends that the log has not answered
+  std::condition_variable answered_;  // answers_ has grown
+  uint64_t appends_ = 0;              // guarded by mutex_
+  uint64_t answers_ = 0;  // guarded by mutex_: of the log, to these appends and in their order
   Millis latest_;         // guarded by mutex_: engine time of the last one
   std::deque<std::pair<Millis, int64_t>>
       minutes_;          // guarded by mutex_: first durable offset of each minute

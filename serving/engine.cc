@@ -288,8 +288,11 @@ void Engine::build_indexes() {
   } while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; }));
 }
 
-// The state first: the log then has at least all that the state stands for.
+// The state first: the log then has at least all that the state stands for, and what was decided
+// before the call.
 Status Engine::backup(const std::string& directory) {
+  const bool answered = decisions_->wait_answered(Millis(options_.api.wait_applied_ms));
+  if (!answered) return Error{ErrorCode::kUnavailable, "backup: the log takes too long"};
   if (const Status status = pipeline_->checkpoint_now(options_.api.wait_applied_ms); !status.ok()) {
     return status;
   }
