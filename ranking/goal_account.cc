@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "features/counts.h"
 #include "features/packing.h"
 
 namespace shanhuo {
@@ -14,6 +16,7 @@ constexpr double kPriorUnits = 20;     // expectations count as true until so ma
 constexpr double kForgetUnits = 500;   // memory of the correction, in expected units
 constexpr double kShareStep = 0.3;     // how far a share's price moves, of its range, ...
 constexpr double kShareHorizon = 100;  // ... while so many insertions have none of its own
+constexpr int64_t kAheadFollows = std::numeric_limits<int64_t>::min();  // in the bytes
 
 double aim_of(const Goal& goal) {
   if (goal.at_least <= 0) return 0;
@@ -49,7 +52,17 @@ bool GoalAccount::update(const Program& program, const Goal& goal, Millis now) {
   state.missed_value_fen = goal.missed_value_fen;
   state.price = std::min(state.price, goal.missed_value_fen);
   set_period(now);
-  return start != period_start_ || end != period_end_;
+  const bool another = start != period_start_ || end != period_end_;
+  if (another) take_ahead();  // it is among what is told
+  return another;
+}
+
+double GoalAccount::take_ahead() {
+  const int64_t day = day_of(period_start_);
+  const auto found = ahead_.find(day);
+  const double units = found == ahead_.end() ? 0 : std::max(0.0, found->second);
+  ahead_.erase(ahead_.begin(), ahead_.upper_bound(day));
+  return units;
 }
 
 Millis GoalAccount::period_start_of(Millis now) const {
@@ -106,7 +119,7 @@ void GoalAccount::advance(Millis now, bool keep_buckets) {
   set_period(now);
   progress_ = 0;
   surface_inserted_ = 0;
-  state.delivered = 0;
+  state.delivered = take_ahead();
   const float yesterday = hourly_price_[day_hour(now)];
   if (yesterday > 0) state.price = std::min<double>(yesterday, state.missed_value_fen);
 }
@@ -130,6 +143,8 @@ void GoalAccount::deliver(Millis ts, Millis issued_at, double units) {
   const bool whole_span = goal_.per == GoalPeriod::kTotal;
   if (whole_span || (period_start_ <= ts && ts < period_end_)) {
     state.delivered = std::max(0.0, state.delivered + units);
+  } else if (period_end_ <= ts && ts < end_) {
+    ahead_[day_of(ts)] += units;
   }
   const int64_t minute = window_of(issued_at, kMinute);
   if (units < 0 || !open(minute)) return;
@@ -229,6 +244,11 @@ std::string GoalAccount::encode() const {
     put_signed(&out, bucket.minute);
     put_varint(&out, static_cast<uint64_t>(bucket.seen));
   }
+  if (!ahead_.empty()) put_signed(&out, kAheadFollows);
+  for (const auto& [day, units] : ahead_) {
+    put_signed(&out, day);
+    put_fixed(&out, units);
+  }
   return out;
 }
 
@@ -255,8 +275,20 @@ bool GoalAccount::decode(std::string_view in) {
   while (!in.empty()) {
     int64_t minute = 0;
     uint64_t seen = 0;
-    if (!take_signed(&in, &minute) || !take_varint(&in, &seen) || seen > INT32_MAX) return false;
+    if (!take_signed(&in, &minute)) return false;
+    if (minute == kAheadFollows) return decode_ahead(in);
+    if (!take_varint(&in, &seen) || seen > INT32_MAX) return false;
     bucket(minute).seen = static_cast<int64_t>(seen);
+  }
+  return true;
+}
+
+bool GoalAccount::decode_ahead(std::string_view in) {
+  while (!in.empty()) {
+    int64_t day = 0;
+    double units = 0;
+    if (!take_signed(&in, &day) || !take_fixed(&in, &units) || !std::isfinite(units)) return false;
+    if (period_end_ <= start_of_day(day)) ahead_[day] = units;
   }
   return true;
 }

@@ -14,6 +14,10 @@
 // A goal that is a share of a surface counts insertions: its own (state.delivered) of all those on
 // the surface (surface_inserted()) while its program ran, in the present period.
 //
+// A goal of a day keeps what was seen on days that have not begun for the account: a viewer's clock
+// may be ahead, and after a restart views are read again before the time that they came at is
+// known.
+//
 // Progress is measured in requests that came, not in time: a step in which n came while R more are
 // expected before the end moves it by n / (n + R) of what is left. An outage moves nothing, a burst
 // as much as it is worth, and what the curve learns meanwhile cannot make it jump.
@@ -22,6 +26,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -88,9 +93,11 @@ class GoalAccount {
 
   // value := price f64 | progress f64 | expired expected f64 | expired seen f64 | surface f64 |
   //          delivered f64 (of a share, else 0) | period start i64 | expired to i64 |
-  //          prices by hour 24 f32 | { minute signed | seen varint }*
+  //          prices by hour 24 f32 | { minute signed | seen varint }* |
+  //          [ minimum of a signed | { day signed | units f64 }* ]
   std::string encode() const;
-  // What was delivered comes from the totals, but for shares; progress only of the same period.
+  // What was delivered comes from the totals, but for shares and days to come; progress only of
+  // the same period.
   // Requires: after begin(). False: the bytes do not hold.
   bool decode(std::string_view in);
 
@@ -112,6 +119,8 @@ class GoalAccount {
   void step_share();
   Millis period_start_of(Millis now) const;
   void set_period(Millis now);
+  bool decode_ahead(std::string_view in);
+  double take_ahead();  // what was seen of the present period before it began
 
   Goal goal_;
   Millis start_, end_;  // of the program
@@ -124,7 +133,8 @@ class GoalAccount {
   double expired_expected_ = 0, expired_seen_ = 0;  // decayed sums over expired ones
   std::array<float, kDayHours> hourly_price_;       // at the end of each hour; < 0: not yet
   Millis expired_to_{INT64_MIN};                    // buckets that ended by then are gone
-  std::deque<Bucket> buckets_;  // ascending by minute; at most reservation / 1 min + 1
+  std::map<int64_t, double> ahead_;  // units by day, of days after the present period
+  std::deque<Bucket> buckets_;       // ascending by minute; at most reservation / 1 min + 1
 };
 
 }  // namespace shanhuo
