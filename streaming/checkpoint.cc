@@ -1,7 +1,7 @@
-// One batch gathers what the parts write between begin() and the last step(); commit() adds the
-// manifest and gives it to the background thread. The fold goes on while the disk works. A batch
-// that could not be written is kept for another commit(), so that no part has to write anything
-// twice. Tested by tests/streaming_checkpoint_test.cc.
+// What the parts write between begin() and the last step() is gathered in chunks, the manifest
+// last; commit() gives them to the background thread, which makes one batch of them. The fold goes
+// on while the disk works. A batch that could not be written is kept for another commit(), so that
+// no part has to write anything twice. Tested by tests/streaming_checkpoint_test.cc.
 #include "streaming/checkpoint.h"
 
 #include <sys/resource.h>
@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "streaming/crc32c.h"
+#include "streaming/record_chunks.h"
 
 namespace shanhuo {
 namespace {
@@ -80,16 +81,6 @@ Result<CheckpointPosition> decode_manifest(std::string_view bytes) {
   return position;
 }
 
-class BatchWriter final : public StateWriter {
- public:
-  explicit BatchWriter(Batch& batch) : batch_(batch) {}
-  void put(std::string_view key, std::string_view value) override { batch_.put(key, value); }
-  void erase(std::string_view key) override { batch_.erase(key); }
-
- private:
-  Batch& batch_;
-};
-
 enum class Phase : uint8_t { kIdle, kGathering, kGathered, kWriting };
 
 // Nobody waits for a checkpoint: its thread yields to the fold and to requests when processors are
@@ -110,8 +101,8 @@ struct CheckpointStore::State {
   // The fold's own, and while the phase is kWriting the background thread's.
   std::vector<Checkpointed*> parts;
   size_t next_part = 0;
-  Batch batch;
-  BatchWriter writer{batch};
+  RecordChunks gathered;
+  Batch batch;  // what was gathered, once a commit has begun
   CheckpointPosition position;
   std::string manifest;  // as it must stand on disk before the next write; empty: none
   bool purge = false;
@@ -144,6 +135,7 @@ void CheckpointStore::State::run() {
 // Requires: phase is kWriting, `lock` holds the mutex; it is let go while the disk works.
 void CheckpointStore::State::write(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
+  if (!gathered.empty()) batch = gathered.take();
   const int64_t started = monotonic_ns();
   Status written = may_write();
   const bool fenced = !written.ok() && written.error().code == ErrorCode::kConflict;
@@ -151,7 +143,7 @@ void CheckpointStore::State::write(std::unique_lock<std::mutex>& lock) {
   const int64_t took_us = (monotonic_ns() - started) / 1000;
   const uint64_t records = batch.count(), bytes = batch.bytes();
   if (written.ok()) {
-    batch.clear();
+    batch = Batch();  // and its memory goes
     manifest = encode_manifest(position);
   }
   const Status purged = written.ok() && purge ? store.purge("", "") : Status();
@@ -217,12 +209,11 @@ void CheckpointStore::begin(const std::vector<Checkpointed*>& parts,
     CHECK(state_->phase == Phase::kIdle);
     state_->phase = Phase::kGathering;
   }
-  state_->batch.clear();
   state_->parts = parts;
   state_->next_part = 0;
   ++state_->position.sequence;
   state_->position.sources = sources;
-  for (Checkpointed* part : parts) part->begin_checkpoint(state_->writer);
+  for (Checkpointed* part : parts) part->begin_checkpoint(state_->gathered);
 }
 
 bool CheckpointStore::step(size_t records_max) {
@@ -233,7 +224,7 @@ bool CheckpointStore::step(size_t records_max) {
   const std::lock_guard lock(state_->mutex);
   CHECK(state_->phase == Phase::kGathering || state_->phase == Phase::kGathered);
   if (state_->phase == Phase::kGathering) {
-    state_->batch.put(kManifestKey, encode_manifest(state_->position));
+    state_->gathered.put(kManifestKey, encode_manifest(state_->position));
   }
   state_->phase = Phase::kGathered;
   return true;

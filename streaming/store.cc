@@ -102,10 +102,11 @@ rocksdb::Options to_rocksdb(const StoreOptions& given) {
 }  // namespace
 
 struct Batch::Rep {
+  explicit Rep(size_t reserved_bytes) : batch(reserved_bytes) {}
   rocksdb::WriteBatch batch;
 };
 
-Batch::Batch() : rep_(std::make_unique<Rep>()) {}
+Batch::Batch(size_t reserved_bytes) : rep_(std::make_unique<Rep>(reserved_bytes)) {}
 Batch::~Batch() = default;
 Batch::Batch(Batch&&) noexcept = default;
 Batch& Batch::operator=(Batch&&) noexcept = default;

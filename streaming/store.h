@@ -33,7 +33,7 @@ struct StoreOptions {
 // Changes to be applied together, in the order in which they were added.
 class Batch {
  public:
-  Batch();
+  explicit Batch(size_t reserved_bytes = 0);  // room for that much before it must move
   ~Batch();
   Batch(Batch&&) noexcept;
   Batch& operator=(Batch&&) noexcept;

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "streaming/checkpoint.h"
+#include "streaming/record_chunks.h"
 #include "tests/streaming_fakes.h"
 
 namespace shanhuo {
@@ -111,6 +114,44 @@ TEST(Checkpoint, AManifestThatDoesNotHoldIsRefused) {
     ASSERT_FALSE(position.ok()) << at;
     EXPECT_EQ(position.error().code, ErrorCode::kCorrupt);
   }
+}
+
+TEST(Checkpoint, WhatIsGatheredInChunksBecomesOneBatchInItsOrder) {
+  struct List final : StateWriter {
+    std::vector<std::pair<std::string, std::optional<std::string>>> all;
+    void put(std::string_view key, std::string_view value) override {
+      all.emplace_back(key, value);
+    }
+    void erase(std::string_view key) override { all.emplace_back(key, std::nullopt); }
+  };
+  RecordChunks chunks;
+  EXPECT_TRUE(chunks.empty());
+  List expected;
+  for (int round = 0; round < 2; ++round) {
+    std::mt19937_64 random(static_cast<uint64_t>(round));
+    for (int i = 0; i < 40; ++i) {
+      const std::string key = "it" + std::to_string(random() % 10);
+      // Empty ones, small ones, and some that are larger than a chunk.
+      const size_t most = RecordChunks::kChunkBytes + (1u << 16);
+      const std::string value(i % 5 == 0 ? i % 2 : random() % most,
+                              static_cast<char>('a' + i % 26));
+      for (StateWriter* writer :
+           {static_cast<StateWriter*>(&chunks), static_cast<StateWriter*>(&expected)}) {
+        if (i % 7 == 3) {
+          writer->erase(key);
+        } else {
+          writer->put(key, value);
+        }
+      }
+    }
+    const Batch batch = chunks.take();
+    EXPECT_TRUE(chunks.empty());
+    EXPECT_EQ(batch.count(), 40u);
+    List replayed;
+    batch.replay(replayed);
+    EXPECT_EQ(replayed.all, std::exchange(expected.all, {}));
+  }
+  EXPECT_EQ(chunks.take().count(), 0u);
 }
 
 TEST(Checkpoint, ABackupRestoresElsewhere) {
