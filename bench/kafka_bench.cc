@@ -1,13 +1,18 @@
 // The engine on a real Kafka broker of its own (scripts/kafka.sh), which shares the machine's
 // cores.
 //
-//   build/release/kafka_bench
+//   build/release/kafka_bench          everything
+//   build/release/kafka_bench rates    reading and folding alone
+//   build/release/kafka_bench engine   freshness and recovery alone
 //
 //   read_*        events/s of a bare librdkafka consumer with its defaults, that only reads
 //   fold_*        events/s of the same topic from Kafka into a state of a million viewers, with
 //                 checkpoints at the default interval; learners off, then on
 //   ratio_*       fold / read: the median over rounds in which each runs once
-//   freshness_*   produced by a foreign client -> visible to ranking, at 20,000 events a second
+//   freshness_*   produced by a foreign client -> visible to ranking, at 20,000 events a second;
+//                 of that, until the broker's answer is back (acknowledged) and from then on
+//                 (visible_after). A machine that others keep busy shows in the first.
+//   longest_turn  of the fold's loop meanwhile, checkpoints included
 //   ready, caught up   after kill -9, without and with a backlog
 //
 // JSON events of about 250 bytes, and the same events as protobuf; four partitions.
@@ -224,7 +229,7 @@ std::unique_ptr<BenchEngine> engine_on(const KafkaOptions& options, const std::s
 
 // Where each event went and when it was produced; filled by the producer's answers.
 struct Produced {
-  int64_t at_ns = 0, partition = 0, offset = 0;
+  int64_t at_ns = 0, answered_ns = 0, offset = 0;
 };
 std::mutex answered_mutex;
 std::vector<std::deque<Produced>> answered(kPartitions);  // guarded by answered_mutex; by partition
@@ -233,12 +238,17 @@ void on_answered(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   CHECK(message->err == RD_KAFKA_RESP_ERR_NO_ERROR);
   const std::lock_guard lock(answered_mutex);
   answered[static_cast<size_t>(message->partition)].push_back(
-      {static_cast<int64_t>(reinterpret_cast<intptr_t>(message->_private)), message->partition,
+      {static_cast<int64_t>(reinterpret_cast<intptr_t>(message->_private)), monotonic_ns(),
        message->offset});
 }
 
-// Looks once a millisecond which of the answered ones are visible; milliseconds of each.
-void watch(Pipeline& pipeline, const std::atomic<bool>& stop, std::vector<double>& ages_ms) {
+// Milliseconds of each event.
+struct Ages {
+  std::vector<double> all, acknowledged, visible_after;
+};
+
+// Looks once a millisecond which of the answered ones are visible.
+void watch(Pipeline& pipeline, const std::atomic<bool>& stop, Ages& ages_ms) {
   for (bool last = false; !last;) {
     last = stop.load();
     const PipelineStats stats = pipeline.stats();
@@ -249,7 +259,10 @@ void watch(Pipeline& pipeline, const std::atomic<bool>& stop, std::vector<double
         if (position.topic != Topic::kInteractions) continue;
         auto& waiting = answered[position.partition];
         while (!waiting.empty() && waiting.front().offset < position.next_offset) {
-          ages_ms.push_back(1e-6 * static_cast<double>(now_ns - waiting.front().at_ns));
+          const Produced& seen = waiting.front();
+          ages_ms.all.push_back(1e-6 * static_cast<double>(now_ns - seen.at_ns));
+          ages_ms.acknowledged.push_back(1e-6 * static_cast<double>(seen.answered_ns - seen.at_ns));
+          ages_ms.visible_after.push_back(1e-6 * static_cast<double>(now_ns - seen.answered_ns));
           waiting.pop_front();
         }
       }
@@ -260,16 +273,22 @@ void watch(Pipeline& pipeline, const std::atomic<bool>& stop, std::vector<double
 }
 
 struct Freshness {
-  double p50_ms = 0, p99_ms = 0, rate = 0;
+  double p50_ms = 0, p99_ms = 0, acknowledged_p99_ms = 0, visible_after_p99_ms = 0, rate = 0;
+  double longest_turn_ms = 0;
   uint64_t checkpoints = 0;
 };
+
+double p99(std::vector<double>& values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() * 99 / 100];
+}
 
 Freshness measure_freshness(const Topics& topics, const std::string& dir, int64_t first) {
   const auto bench = engine_on(topics.options, dir);
   Pipeline& pipeline = bench->engine->pipeline();
   const uint64_t before = pipeline.stats().checkpoints;
   const KafkaEvents events;
-  std::vector<double> ages_ms;
+  Ages ages_ms;
   std::atomic<bool> stop{false};
   std::thread watcher([&] { watch(pipeline, stop, ages_ms); });
   const int64_t begin = monotonic_ns();
@@ -289,10 +308,13 @@ Freshness measure_freshness(const Topics& topics, const std::string& dir, int64_
   result.rate = static_cast<double>(ms * kPacedPerMs) / seconds_since(begin);
   stop.store(true);
   watcher.join();
-  std::sort(ages_ms.begin(), ages_ms.end());
-  result.p50_ms = ages_ms[ages_ms.size() / 2];
-  result.p99_ms = ages_ms[ages_ms.size() * 99 / 100];
-  result.checkpoints = pipeline.stats().checkpoints - before;
+  result.p99_ms = p99(ages_ms.all);
+  result.p50_ms = ages_ms.all[ages_ms.all.size() / 2];
+  result.acknowledged_p99_ms = p99(ages_ms.acknowledged);
+  result.visible_after_p99_ms = p99(ages_ms.visible_after);
+  const PipelineStats stats = pipeline.stats();
+  result.checkpoints = stats.checkpoints - before;
+  result.longest_turn_ms = 1e-3 * static_cast<double>(stats.longest_turn_us);
   bench->engine->stop();
   return result;
 }
@@ -313,17 +335,21 @@ double restart(const Topics& topics, const std::string& dir) {
       true);
 }
 
-// `first`: the number of the next event.
-void measure_engine(const Topics& topics, const std::string& dir, int64_t first) {
+// `state`: a store with a state of the topic; `first`: the number of the next event.
+void measure_engine(const Topics& topics, const std::string& dir, const std::string& state,
+                    int64_t first) {
   const std::string own = dir + "/engine";
   std::filesystem::create_directories(own + "/data");
-  copy_state(dir + "/round", own + "/data/state");
+  copy_state(state, own + "/data/state");
   write_token_keys(own + "/data/token.keys");
   const Freshness fresh = apart<Freshness>([&] { return measure_freshness(topics, own, first); });
   std::printf("  %.0f events/s for %d s, %llu checkpoints\n", fresh.rate, kafka_sizes().paced_s,
               static_cast<unsigned long long>(fresh.checkpoints));
   print_figure("freshness_p50", fresh.p50_ms, "ms", "-");
   print_figure("freshness_p99", fresh.p99_ms, "ms", "<= 100");
+  print_figure("acknowledged_p99", fresh.acknowledged_p99_ms, "ms", "-");
+  print_figure("visible_after_p99", fresh.visible_after_p99_ms, "ms", "-");
+  print_figure("longest_turn", fresh.longest_turn_ms, "ms", "-");
   first += 1'000LL * kafka_sizes().paced_s * kPacedPerMs;
 
   const int64_t backlog = kafka_sizes().backlog;
@@ -337,7 +363,7 @@ void measure_engine(const Topics& topics, const std::string& dir, int64_t first)
   print_figure("caught_up", std::max(with_backlog - ready, 0.0), "s more", "<= 20");
 }
 
-int run() {
+int run(const std::string& only) {
   const KafkaSizes size = kafka_sizes();
   const TempDir dir;
   BenchBroker broker(dir / "kafka");
@@ -348,6 +374,7 @@ int run() {
               static_cast<long long>(defaults.stream.checkpoint_interval_ms / 1'000));
   for (const ContentType content : {ContentType::kProtobuf, ContentType::kJson}) {
     const bool json = content == ContentType::kJson;
+    if (only == "engine" && !json) continue;
     const Topics topics{broker.topics(json ? "json" : "protobuf"), content,
                         json ? "json" : "protobuf"};
     const std::string own = dir / topics.name;
@@ -355,8 +382,11 @@ int run() {
     apart<bool>([&] { return put_items(topics.options); });
     produce(topics, 0, size.viewers);
     fill(topics.options, own + "/state");
-    measure_rates(topics, own, json ? ">= 0.5" : ">= 0.7");
-    if (json) measure_engine(topics, own, size.viewers + size.events);
+    const bool rates = only != "engine";
+    if (rates) measure_rates(topics, own, json ? ">= 0.5" : ">= 0.7");
+    if (!json || only == "rates") continue;
+    measure_engine(topics, own, own + (rates ? "/round" : "/state"),
+                   size.viewers + (rates ? size.events : 0));
   }
   return 0;
 }
@@ -364,4 +394,4 @@ int run() {
 }  // namespace
 }  // namespace shanhuo
 
-int main() { return shanhuo::run(); }
+int main(int argc, char** argv) { return shanhuo::run(argc > 1 ? argv[1] : ""); }

@@ -89,7 +89,8 @@ struct PipelineStats {
   std::vector<int64_t> lags;              // the same, by partition of interactions
   std::array<uint64_t, kFreshnessBuckets> freshness_ms{};
   uint64_t checkpoints = 0, checkpoints_failed = 0;
-  bool fenced = false;  // a checkpoint was refused: the state has another owner now
+  int64_t longest_turn_us = 0;  // of the loop, waiting for the log left out
+  bool fenced = false;          // a checkpoint was refused: the state has another owner now
   bool running = false;
   std::string failure;  // why consuming stopped for good: a gap, a corrupt log, another owner of
                         // the state; empty: it did not

@@ -31,6 +31,7 @@ Pipeline::Turn Pipeline::Loop::turn() {
     fail(polled.error());
     return Turn::kEnd;
   }
+  const int64_t polled_ns = parts_.clock->monotonic_ns();
   // A poll that failed has not seen whether its topic is empty.
   if (!stalled && polled.ok()) fold_polled(items_were_waiting);
   const Result<StateRoom> room = parts_.machine->make_room();
@@ -41,6 +42,7 @@ Pipeline::Turn Pipeline::Loop::turn() {
   room_ = room.value();
   finish_turn();
   turn_checkpoint();
+  longest_turn_ns_ = std::max(longest_turn_ns_, parts_.clock->monotonic_ns() - polled_ns);
   if (fenced()) return Turn::kEnd;
   return polled.ok() && !(stalled && committing_) ? Turn::kOn : Turn::kPause;
 }
@@ -139,6 +141,7 @@ void Pipeline::Loop::finish_turn() {
   {
     const std::lock_guard lock(mutex_);
     count_freshness();
+    stats_.longest_turn_us = longest_turn_ns_ / 1'000;
     const FoldCounters& counters = fold_.counters();
     stats_.accepted = counters.accepted;
     stats_.applied = counters.applied;

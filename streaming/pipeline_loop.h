@@ -132,6 +132,7 @@ class Pipeline::Loop {
   bool gathering_ = false, gathered_ = false, committing_ = false;
   uint64_t letters_mark_ = 0;
   int64_t folded_since_checkpoint_ = 0;
+  int64_t longest_turn_ns_ = 0;
   int64_t last_begin_ns_ = 0, last_purge_ns_ = 0, retry_commit_ns_ = 0;
   uint64_t forgotten_wiped_ = 0;   // forget records whose traces are gone from the disk
   uint64_t forgotten_frozen_ = 0;  // of those in the running checkpoint
