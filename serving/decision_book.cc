@@ -83,6 +83,11 @@ void DecisionBook::remember(Millis at, int64_t offset) {
     minutes_.pop_front();
 }
 
+uint64_t DecisionBook::queued() const {
+  const std::lock_guard lock(mutex_);
+  return appends_ - answers_;
+}
+
 Status DecisionBook::replay(const std::function<void(const Decision&)>& decided,
                             const std::function<void(std::string_view user_id)>& forgotten) {
   const int64_t end = log_.end_offset(Topic::kDecisions, 0);

@@ -41,6 +41,7 @@ class DecisionBook final : public Checkpointed {
   // Waits until the log has answered every append() that was called before. False: `timeout` passed
   // first.
   bool wait_answered(Millis timeout);
+  uint64_t queued() const;  // appends that the log has not answered
 
   // Reads what a restart needs, oldest first: decisions, and forget records, each of which ends
   // what was decided for that viewer before it. Call once, after restore().
@@ -64,7 +65,7 @@ class DecisionBook final : public Checkpointed {
   uint64_t lost_ = 0;
   int64_t replay_from_ = 0;  // set by restore()
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable answered_;  // answers_ has grown
   uint64_t appends_ = 0;              // guarded by mutex_
   uint64_t answers_ = 0;  // guarded by mutex_: of the log, to these appends and in their order

@@ -282,7 +282,7 @@ void Engine::build_indexes() {
       retriever_.refresh(world, *features_);
       built = world;
       built_at = clock_.now();
-      index_ready_.store(true);
+      indexed_.set(world);
     }
     lock.lock();
   } while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; }));
@@ -328,7 +328,7 @@ bool Engine::ready(std::string& why) const {
     why = "the fold stopped: " + stats.failure;
   } else if (!stats.running) {
     why = "the fold is not running";
-  } else if (!index_ready_.load()) {
+  } else if (indexed_.get() == nullptr) {
     why = "the vector index is being built";
   } else {
     why.clear();
@@ -362,6 +362,10 @@ void Engine::sync_metrics() {
   }
   metrics_.stream_lag_records.set(static_cast<double>(now.lag_records));
   metrics_.user_loss_ratio.set(prices_.user_loss_ratio());
+  metrics_.decisions_queued.set(static_cast<double>(decisions_->queued()));
+  const std::shared_ptr<const World> indexed = indexed_.get();
+  const bool current = indexed != nullptr && &indexed->catalogue() == catalogue_.snapshot().get();
+  metrics_.index_current.set(current ? 1 : 0);
   metrics_.set_lags(now.lags);
   if (log_.kafka != nullptr) metrics_.set_kafka(log_.kafka->stats());
   synced_ = now;

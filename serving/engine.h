@@ -138,6 +138,7 @@ class Engine {
   TrafficBook requests_{{}};
   Published<RankingOptions> ranking_;
   Published<World> world_;
+  Published<World> indexed_{nullptr};  // what retrieval knows; null: nothing yet
   ItemTotals totals_;
   Published<Graduates> graduates_;
   Published<TokenKeys> keys_;
@@ -161,7 +162,6 @@ class Engine {
   std::mutex stop_mutex_;
   std::condition_variable stop_signal_;
   bool stopping_ = false;  // guarded by stop_mutex_
-  std::atomic<bool> index_ready_{false};
   std::thread upkeep_thread_, index_thread_;
 };
 

@@ -261,6 +261,10 @@ std::string Metrics::render() const {
             user_loss_ratio.value());
   add_counter(out, "decisions_lost_total", "Decisions that a crash has forgotten.",
               decisions_lost.value());
+  add_gauge(out, "decisions_queued", "Decisions that are not durable yet.",
+            decisions_queued.value());
+  add_gauge(out, "index_current", "1 when retrieval knows the whole catalogue.",
+            index_current.value());
   add_gauge(out, "stream_lag_records", "Records on the log that are not yet applied.",
             stream_lag_records.value());
   {

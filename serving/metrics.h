@@ -135,6 +135,8 @@ class Metrics {
   Counter boosts_inserted;  // slots of rank answers
   Gauge user_loss_ratio;
   Counter decisions_lost;
+  Gauge decisions_queued;  // not durable yet
+  Gauge index_current;     // 1: retrieval knows the whole catalogue
 
   Gauge stream_lag_records;
   // As of the last sync: lag by partition of interactions, and what the Kafka clients count (absent

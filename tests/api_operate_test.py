@@ -4,6 +4,7 @@ and configuration (contract 1, 2.5, 2.8 to 2.10, 3). Run: SHANHUO_BIN=... python
 tests/api_operate_test.py"""
 
 import hashlib
+import itertools
 import json
 import re
 import subprocess
@@ -227,14 +228,20 @@ class RestartTest(EngineTest):
         engine.send(event("order", "g2", "u3", order_id="o1", amount_fen=500))
         request = {"user_id": "patient", "request_id": "kept"}
         slate = engine.ask_rank(["a", "b"], **request).body
-        time.sleep(0.1)  # a decision is durable within 50 ms
+        engine.wait_durable()
+
+        def viewer():
+            user = engine.ask("GET", "/v1/users/u3").json
+            for exposed in itertools.chain.from_iterable(user["fatigue"].values()):
+                exposed["fatigue"] = round(exposed["fatigue"])  # it fades by the moment
+            return user
 
         def picture():
             counts = engine.drain()
             return (engine.totals("farmer"), engine.totals("second"), engine.stats()["viewers"],
                     {end: counts[end] for end in ("applied", "duplicate", "late", "dead")},
                     engine.ask("GET", "/v1/programs/goods").json["goals"][0]["delivered"],
-                    engine.ask("GET", "/v1/users/u3").json)
+                    viewer())
         before = picture()
         self.assertEqual(before[4], 20)
         for how in ("kill", "kill", "stop"):
@@ -408,7 +415,8 @@ class RunningTest(EngineTest):
     def test_metrics_are_what_prometheus_reads(self):
         text = self.engine.expect(200, "GET", "/metrics").body.decode()
         for name in ("rank_latency_seconds", "events_total", "freshness_seconds",
-                     "stream_lag_records", "user_loss_ratio", "shed_total", "decisions_lost_total"):
+                     "stream_lag_records", "user_loss_ratio", "shed_total", "decisions_lost_total",
+                     "decisions_queued", "index_current"):
             self.assertRegex(text, rf"(?m)^# TYPE shanhuo_{name} ")
 
     def test_metrics_count_what_was_sent(self):

@@ -229,7 +229,7 @@ class FrequencyTest(unittest.TestCase):
             self.assertFalse(shown(T0 + 1, "search"))
             self.assertTrue(shown(T0 + 2, "search", "another viewer"))
             self.assertFalse(shown(T0 + HOUR_MS - 1))
-            time.sleep(0.1)  # a decision is durable within 50 ms
+            engine.wait_durable()
             engine.restart()
             self.assertFalse(shown(T0 + HOUR_MS - 1, "search"))  # caps hold over a restart
             self.assertTrue(shown(T0 + HOUR_MS, "search"))
@@ -355,7 +355,7 @@ class RoomTest(EngineTest):
 
     def test_a_restart_changes_nothing_in_the_room(self):
         before = self.enter(self.window, "early", "steady-room")
-        time.sleep(0.1)  # a decision is durable within 50 ms
+        self.engine.wait_durable()
         self.engine.restart()
         after = self.enter(self.window + 30_000, "late", "steady-room")
         self.assertEqual(self.shown(after), self.shown(before))

@@ -177,7 +177,15 @@ class Engine:
 
     def wait_indexed(self):
         """Until retrieval knows the catalogue; it follows within tenths of a second."""
-        time.sleep(0.25)
+        self.wait_until(lambda: self.metric("index_current") == 1)
+
+    def wait_durable(self):
+        """Until no kill can lose a decision that was answered."""
+        self.wait_until(lambda: self.metric("decisions_queued") == 0)
+
+    def metric(self, name):
+        text = self.expect(200, "GET", "/metrics").body.decode()
+        return float(re.search(rf"^shanhuo_{re.escape(name)} (\S+)$", text, re.M).group(1))
 
     def send(self, *events, drain=True, **more):
         """POST /v1/events; waits until they have been folded."""
