@@ -1,10 +1,13 @@
-// Events in: JSON, NDJSON and protobuf. Each text is parsed once into buffers that stay; an
-// Interaction is views into them.  Events out: codec_event_write.cc. Tested by
-// tests/streaming_codec_test.cc (round trips of random events, the table of reasons).
+// Events in: JSON, NDJSON and protobuf. A text that is plain is read in place; any other is parsed
+// once into buffers that stay; an Interaction is views into either.  Events out:
+// codec_event_write.cc. Tested by tests/streaming_codec_test.cc (round trips of random events, the
+// table of reasons).
+#include <bit>
 #include <cstring>
 
 #include "base/check.h"
 #include "streaming/codec.h"
+#include "streaming/codec_event_plain.h"
 #include "streaming/codec_event_wire.h"
 #include "streaming/codec_wire.h"
 #include "streaming/event_fields.h"
@@ -25,7 +28,7 @@ Reason set_json(Field field, json::Value value, Interaction& event) {
   std::string_view text;
   int64_t number = 0;
   if (!is_number(field)) {
-    return value.get(text) ? set_text(field, text, event) : kReasons[field].type;
+    return value.get(text) ? set_text(field, text, is_plain(text), event) : kReasons[field].type;
   }
   if (value.get(number)) return set_integer(field, number, event);
   return value.kind() == json::Kind::kUint64 ? kReasons[field].range : kReasons[field].type;
@@ -34,47 +37,41 @@ Reason set_json(Field field, json::Value value, Interaction& event) {
 // In the order of the fields' numbers; stops at the first failure.
 Reason from_wire(const WireEvent& wire, Interaction& event) {
   event = Interaction();
-  uint32_t seen = 0;
-  for (int f = 0; f < kFields; ++f) {
-    const auto field = static_cast<Field>(f);
-    const std::string_view text = wire.texts[field];
-    const bool number = (wire.given >> f & 1) != 0;
-    if (text.empty() && !number) continue;
-    seen |= 1u << f;
-    const Reason reason =
-        number ? set_integer(field, wire.numbers[field], event) : set_text(field, text, event);
+  for (uint32_t left = wire.given; left != 0; left &= left - 1) {
+    const auto field = static_cast<Field>(std::countr_zero(left));
+    const Reason reason = is_number(field) ? set_integer(field, wire.numbers[field], event)
+                                           : set_text(field, wire.texts[field],
+                                                      (wire.plain >> field & 1) != 0, event);
     if (!reason.empty()) return reason;
   }
-  return check_complete(seen, event);
+  return check_complete(wire.given, event);
 }
 
 WireEvent fields_of(const wire::Event& event) {
-  WireEvent fields{};
-  fields.texts = {event.event_id(),
-                  event.type(),
-                  event.user_id(),
-                  event.item_id(),
-                  {},
-                  event.surface(),
-                  event.request_id(),
-                  {},
-                  event.token(),
-                  {},
-                  {},
-                  event.order_id(),
-                  {},
-                  {},
-                  event.deed()};
+  WireEvent fields;
   const auto give = [&](Field field, bool present, int64_t number) {
     if (present) fields.given |= 1u << field;
     fields.numbers[field] = number;
   };
+  const auto give_text = [&](Field field, std::string_view text) {
+    if (!text.empty()) fields.given |= 1u << field;
+    fields.texts[field] = text;
+  };
+  give_text(kEventId, event.event_id());
+  give_text(kType, event.type());
+  give_text(kUserId, event.user_id());
+  give_text(kItemId, event.item_id());
   give(kTsMs, event.has_ts_ms(), event.ts_ms());
+  give_text(kSurface, event.surface());
+  give_text(kRequestId, event.request_id());
   give(kPosition, event.has_position(), event.position());
+  give_text(kToken, event.token());
   give(kViewableMs, event.has_viewable_ms(), event.viewable_ms());
   give(kWatchMs, event.has_watch_ms(), event.watch_ms());
+  give_text(kOrderId, event.order_id());
   give(kQuantity, event.has_quantity(), event.quantity());
   give(kAmountFen, event.has_amount_fen(), event.amount_fen());
+  give_text(kDeed, event.deed());
   return fields;
 }
 
@@ -146,6 +143,7 @@ struct EventDecoder::Rep {
   // A line of what document.keep() holds.
   Reason from_line(std::string_view line, Interaction& out) {
     if (line.size() > options.event_bytes_max) return kTooLarge;
+    if (const auto reason = read_plain_event(line, out)) return *reason;
     const Result<json::Value> value = document.parse_kept(line);
     return value.ok() ? from_json(value.value(), out) : kNotJson;
   }
@@ -235,6 +233,7 @@ Reason EventDecoder::decode_record(const LogRecord& record, Interaction& event) 
   if (record.content == ContentType::kNewerSchema) return kUnknownSchemaVersion;
   if (record.value.size() > rep_->options.event_bytes_max) return kTooLarge;
   if (record.content == ContentType::kJson) {
+    if (const auto reason = read_plain_event(record.value, event)) return *reason;
     const Result<json::Value> value = rep_->document.parse(record.value);
     return value.ok() ? rep_->from_json(value.value(), event) : kNotJson;
   }

@@ -27,31 +27,9 @@ constexpr uint32_t bit(Field field) { return 1u << field; }
 constexpr uint32_t kRequired =
     bit(kEventId) | bit(kType) | bit(kUserId) | bit(kItemId) | bit(kTsMs);
 
-// valid_id() for the usual case, eight bytes at a time: every byte in 0x20..0x7E.
-bool plain_id(std::string_view text) {
-  constexpr uint64_t kHigh = 0x8080808080808080ULL, kOnes = 0x0101010101010101ULL;
-  if (text.empty() || text.size() > kIdBytesMax) return false;
-  const auto all_plain = [](uint64_t w) {
-    return ((w | (w + kOnes) | (w - 0x20 * kOnes)) & kHigh) == 0;
-  };
-  size_t i = 0;
-  uint64_t word = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    std::memcpy(&word, text.data() + i, 8);
-    if (!all_plain(word)) return false;
-  }
-  if (i == text.size()) return true;
-  if (text.size() >= 8) {  // the last eight, some of them again
-    std::memcpy(&word, text.data() + text.size() - 8, 8);
-    return all_plain(word);
-  }
-  word = 0x20 * kOnes;
-  for (; i < text.size(); ++i) word = word << 8 | static_cast<uint8_t>(text[i]);
-  return all_plain(word);
-}
-
-Reason set_id(Field field, std::string_view text, std::string_view& place) {
-  if (!plain_id(text) && !valid_id(text)) return kReasons[field].bad_id;
+Reason set_id(Field field, std::string_view text, bool plain, std::string_view& place) {
+  const bool valid = plain ? !text.empty() && text.size() <= kIdBytesMax : valid_id(text);
+  if (!valid) return kReasons[field].bad_id;
   place = text;
   return {};
 }
@@ -79,6 +57,25 @@ Reason set_surface(std::string_view text, Interaction& event) {
 
 }  // namespace
 
+// Eight bytes at a time; the last ones with some of those before them, or with spaces.
+bool is_plain(std::string_view text) {
+  constexpr uint64_t kHigh = 0x8080808080808080ULL, kOnes = 0x0101010101010101ULL;
+  const auto all_plain = [](uint64_t w) {
+    return ((w | (w + kOnes) | (w - 0x20 * kOnes)) & kHigh) == 0;
+  };
+  uint64_t word = 0x20 * kOnes;
+  if (text.size() < 8) {
+    for (const char c : text) word = word << 8 | static_cast<uint8_t>(c);
+    return all_plain(word);
+  }
+  for (size_t i = 0; i + 8 < text.size(); i += 8) {
+    std::memcpy(&word, text.data() + i, 8);
+    if (!all_plain(word)) return false;
+  }
+  std::memcpy(&word, text.data() + text.size() - 8, 8);
+  return all_plain(word);
+}
+
 int find_field(std::string_view name, int before) {
   for (int n = 1; n <= kFields; ++n) {
     const int field = before + n < kFields ? before + n : before + n - kFields;
@@ -88,20 +85,20 @@ int find_field(std::string_view name, int before) {
   return -1;
 }
 
-Reason set_text(Field field, std::string_view text, Interaction& event) {
+Reason set_text(Field field, std::string_view text, bool plain, Interaction& event) {
   switch (field) {
     case kEventId:
-      return set_id(field, text, event.event_id);
+      return set_id(field, text, plain, event.event_id);
     case kUserId:
-      return set_id(field, text, event.user_id);
+      return set_id(field, text, plain, event.user_id);
     case kItemId:
-      return set_id(field, text, event.item_id);
+      return set_id(field, text, plain, event.item_id);
     case kRequestId:
-      return set_id(field, text, event.request_id);
+      return set_id(field, text, plain, event.request_id);
     case kOrderId:
-      return set_id(field, text, event.order_id);
+      return set_id(field, text, plain, event.order_id);
     case kDeed:
-      return set_id(field, text, event.deed);
+      return set_id(field, text, plain, event.deed);
     case kType:
       return set_type(text, event);
     case kSurface:

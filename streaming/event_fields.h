@@ -40,8 +40,18 @@ extern const std::array<FieldReasons, kFields> kReasons;
 // order.
 int find_field(std::string_view name, int before);
 
+constexpr bool is_number(Field field) {
+  constexpr uint32_t kNumbers = 1u << kTsMs | 1u << kPosition | 1u << kViewableMs | 1u << kWatchMs |
+                                1u << kQuantity | 1u << kAmountFen;
+  return (kNumbers >> field & 1) != 0;
+}
+
+// What nearly every text is: bytes of 0x20..0x7E alone. The empty one, too.
+bool is_plain(std::string_view text);
+
 // Each checks one value, stores it in the event and gives the reason when it does not pass.
-Reason set_text(Field field, std::string_view text, Interaction& event);  // ids, token, names
+// `plain` spares a second look: is_plain(text), if that is known; false is always right.
+Reason set_text(Field field, std::string_view text, bool plain, Interaction& event);
 Reason set_integer(Field field, int64_t number, Interaction& event);
 
 // What must hold once every field is in; `seen` has bit f for each field f that was given.

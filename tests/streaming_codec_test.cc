@@ -114,6 +114,62 @@ TEST(EventCodec, ARecordIsReadAsTheGeneratedParserReadsIt) {
   EXPECT_GT(refused, 1'000u);
 }
 
+// Plain texts are read in one pass; json::Document, which reads all texts, is the twin.
+TEST(EventCodec, ARecordOfJsonIsReadAsTheParserReadsIt) {
+  std::mt19937_64 random(3);
+  constexpr std::string_view kPieces[] = {"\"",
+                                          "\\",
+                                          "{",
+                                          "}",
+                                          ",",
+                                          ":",
+                                          " ",
+                                          "\t",
+                                          "0",
+                                          "7",
+                                          "-1",
+                                          ".",
+                                          "e5",
+                                          "[]",
+                                          "null",
+                                          "\x7f",
+                                          "\n",
+                                          "\xc3\xa9",
+                                          "999999999999999999",
+                                          "\"type\":\"click\",",
+                                          "\"new\":1,"};
+  EventDecoder decoder, twin;
+  size_t taken = 0, refused = 0, broken = 0;
+  for (int round = 0; round < 40'000; ++round) {
+    RandomEvent made(random);
+    for (std::string& each : made.texts) {  // what the event's views show
+      for (char& c : each) c = c < '0' || c > 'z' || c == '\\' ? 'x' : c;
+    }
+    std::string text;
+    JsonWriter json(text);
+    write_event_json(json, made.event);
+    for (uint64_t n = random() % 3; n > 0; --n) {
+      const std::string_view piece = kPieces[random() % std::size(kPieces)];
+      text.replace(random() % text.size(), random() % 3, piece);
+    }
+    if (random() % 8 == 0) text.resize(random() % text.size());
+    Interaction event, other;
+    const Reason reason = decoder.decode_record(record_of(text, ContentType::kJson), event);
+    json::Document document;
+    const Result<json::Value> value = document.parse(text);
+    const Reason said = value.ok() ? twin.decode_json(value.value(), other) : "not_json";
+    ASSERT_EQ(reason, said) << text;
+    ASSERT_EQ(decoder.unknown_fields(), twin.unknown_fields()) << text;
+    if (said.empty()) {
+      ASSERT_EQ(fields(event), fields(other)) << text;
+    }
+    ++(said.empty() ? taken : said == "not_json" ? broken : refused);
+  }
+  EXPECT_GT(taken, 10'000u);
+  EXPECT_GT(refused, 1'000u);
+  EXPECT_GT(broken, 1'000u);
+}
+
 std::string event_with(const std::string& members) {
   return R"({"event_id":"e","type":"click","user_id":"u","item_id":"i","ts_ms":5)" + members + "}";
 }
