@@ -264,8 +264,10 @@ void Engine::upkeep() {
       graduates_.set(find_graduates(*world, totals_));
       graduates_of = &world->programs();
     }
-    prices_.step(time_.now());
-    prices_.resolve(time_.now());
+    if (!time_.by_caller()) {  // else behind answers (ranker.h)
+      prices_.step(time_.now());
+      prices_.resolve(time_.now());
+    }
     if (rounds % 10 == 0) calibration_.publish();
     lock.lock();
   }
@@ -364,7 +366,8 @@ void Engine::sync_metrics() {
   metrics_.user_loss_ratio.set(prices_.user_loss_ratio());
   metrics_.decisions_queued.set(static_cast<double>(decisions_->queued()));
   const std::shared_ptr<const World> indexed = indexed_.get();
-  const bool current = indexed != nullptr && &indexed->catalogue() == catalogue_.snapshot().get();
+  const bool current = indexed != nullptr && &indexed->catalogue() == catalogue_.snapshot().get() &&
+                       &indexed->programs() == programs_.current().get();
   metrics_.index_current.set(current ? 1 : 0);
   metrics_.set_lags(now.lags);
   if (log_.kafka != nullptr) metrics_.set_kafka(log_.kafka->stats());

@@ -263,7 +263,7 @@ std::string Metrics::render() const {
               decisions_lost.value());
   add_gauge(out, "decisions_queued", "Decisions that are not durable yet.",
             decisions_queued.value());
-  add_gauge(out, "index_current", "1 when retrieval knows the whole catalogue.",
+  add_gauge(out, "index_current", "1 when retrieval knows the whole catalogue and all programs.",
             index_current.value());
   add_gauge(out, "stream_lag_records", "Records on the log that are not yet applied.",
             stream_lag_records.value());

@@ -136,7 +136,7 @@ class Metrics {
   Gauge user_loss_ratio;
   Counter decisions_lost;
   Gauge decisions_queued;  // not durable yet
-  Gauge index_current;     // 1: retrieval knows the whole catalogue
+  Gauge index_current;     // 1: retrieval knows the whole catalogue and all programs
 
   Gauge stream_lag_records;
   // As of the last sync: lag by partition of interactions, and what the Kafka clients count (absent

@@ -98,6 +98,7 @@ class ProgramsTest(EngineTest):
         self.patch({"enabled": False})
         self.assertEqual(len(self.engine.rank(["a"], user_id="while")["items"]), 1)
         self.patch({"enabled": True})
+        self.engine.wait_indexed()
         self.assertEqual(len(self.engine.rank(["a"], user_id="after")["items"]), 2)
 
     def test_an_edited_file_is_live_within_a_second(self):
@@ -125,6 +126,7 @@ class ProgramsTest(EngineTest):
         self.assertTrue(any("prioritty" in each for each in self.errors()))
         now = self.engine.expect(200, "GET", "/v1/programs").json["programs"]
         self.assertEqual([p["revision"] for p in now], [p["revision"] for p in before])
+        self.assertEqual(self.show()["refused"], self.errors())
         self.assertIn("refused", self.engine.stderr())
         self.assert_refused(self.patch({"enabled": False}), 409)
         self.assertEqual(self.on_disk(), broken)

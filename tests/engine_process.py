@@ -176,7 +176,7 @@ class Engine:
         self.wait_indexed()
 
     def wait_indexed(self):
-        """Until retrieval knows the catalogue; it follows within tenths of a second."""
+        """Until retrieval knows the catalogue and all programs, within tenths of a second."""
         self.wait_until(lambda: self.metric("index_current") == 1)
 
     def wait_durable(self):
