@@ -51,12 +51,14 @@ Result apart(const Work& work, bool killed = false) {
   return result;
 }
 
-// A broker on a free port, its data in `folder`; or KAFKA_BOOTSTRAP's.
+// A broker on a free port, its data in `folder`; or KAFKA_BOOTSTRAP's. It ends with this process,
+// however that ends.
 class BenchBroker {
  public:
   explicit BenchBroker(const std::string& folder) {
     setenv("KAFKA_DIR", folder.c_str(), 1);
     setenv("KAFKA_PORT", "0", 1);
+    setenv("KAFKA_OWNER", std::to_string(getpid()).c_str(), 1);
     const std::string said = script("start");
     const size_t at = said.rfind("kafka: ");
     CHECK(at != std::string::npos);

@@ -17,6 +17,7 @@
 # KAFKA_LISTENERS=       more listeners, as SASL_SSL://127.0.0.1:9094; KAFKA_ADVERTISED= what they
 #                        call themselves, when it is not that
 # KAFKA_PROPERTIES=      a file with more of the broker's settings, when its storage is made
+# KAFKA_OWNER=           a process id: the broker is killed when that process has ended
 # KAFKA_HOME=            an unpacked Kafka of yours (its libs/ is used) instead of the fetched one
 # KAFKA_BOOTSTRAP=       a cluster of yours: nothing is started or stopped, only topics are made
 set -euo pipefail
@@ -115,6 +116,10 @@ bootstrap() {
 
 answers() { kcat -b "$(bootstrap)" -L -m 1 >/dev/null 2>&1; }
 
+# Of tests and benches, which may be killed before they stop their broker.
+# shellcheck disable=SC2016  # these are its own $1 and $2
+watch='while kill -0 "$1" && kill -0 "$2"; do sleep 1; done; kill -KILL "$2"'
+
 launch() {
   local pid i
   # Of its own session: a terminal's Ctrl-C is not for the broker.
@@ -123,6 +128,9 @@ launch() {
     kafka.Kafka "$dir/server.properties" >>"$dir/broker.log" 2>&1 </dev/null &
   pid=$!
   echo "$pid" >"$dir/pid"
+  if [[ -n ${KAFKA_OWNER:-} ]]; then
+    setsid bash -c "$watch" - "$KAFKA_OWNER" "$pid" &>/dev/null </dev/null &
+  fi
   for ((i = 0; i < 300; i++)); do
     answers && return
     kill -0 "$pid" 2>/dev/null || { tail -n 30 "$dir/broker.log" >&2; fail "the broker ended"; }
@@ -206,5 +214,5 @@ case ${1:-} in
   stop) stop TERM ;;
   kill) stop KILL ;;
   tool) shift; java_tool 128m "$@" ;;
-  *) sed -n '2,23s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,24s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

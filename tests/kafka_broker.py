@@ -6,8 +6,9 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import unittest
 
-from engine_process import ROOT, Engine
+from engine_process import BIN, ROOT, Engine
 
 CLIENT = ROOT / "tests" / "kafka" / "client.mjs"
 SCRIPT = ROOT / "scripts" / "kafka.sh"
@@ -15,7 +16,8 @@ SCRIPT = ROOT / "scripts" / "kafka.sh"
 
 class Broker:
     """One of the test's own on a free port, or KAFKA_BOOTSTRAP's (which is never killed). With
-    `settings` (KAFKA_LISTENERS and others of scripts/kafka.sh) it is always the test's own."""
+    `settings` (KAFKA_LISTENERS and others of scripts/kafka.sh) it is always the test's own. It ends
+    with this process, however that ends."""
 
     def __init__(self, **settings):
         self.settings = settings
@@ -27,7 +29,8 @@ class Broker:
             self.bootstrap = self.script("start").rpartition("kafka: ")[2].strip()
 
     def script(self, verb, *arguments):
-        env = {**os.environ, "KAFKA_DIR": self.folder.name, "KAFKA_PORT": "0", **self.settings}
+        env = {**os.environ, "KAFKA_DIR": self.folder.name, "KAFKA_PORT": "0",
+               "KAFKA_OWNER": str(os.getpid()), **self.settings}
         if self.settings:
             env.pop("KAFKA_BOOTSTRAP", None)
         done = subprocess.run([SCRIPT, verb, *arguments], env=env, capture_output=True, text=True,
@@ -74,8 +77,23 @@ class Broker:
             "stream.checkpoint_interval_ms": 300, "kafka.append_timeout_ms": 2000, **settings})
 
 
-def installed():
+def missing():
     """Why the tests of Kafka cannot run here; empty when they can."""
     if not (ROOT / "tests" / "kafka" / "node_modules" / "kafkajs").is_dir():
         return "no kafkajs: (cd tests/kafka && npm ci)"
-    return ""
+    return "" if BIN.exists() else f"{BIN} is not built"
+
+
+def require():
+    """Fails, not skips."""
+    why = missing()
+    if why:
+        raise AssertionError(why)
+
+
+def of_module(**settings):
+    """For setUpModule: a broker that ends with the module's tests."""
+    require()
+    broker = Broker(**settings)
+    unittest.addModuleCleanup(broker.close)
+    return broker

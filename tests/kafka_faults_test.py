@@ -6,7 +6,6 @@ Run: python3 tests/kafka_faults_test.py"""
 import unittest
 
 import kafka_broker
-from engine_process import BIN
 from faults import on_kafka
 
 BROKER, PROXY = None, None
@@ -14,9 +13,7 @@ BROKER, PROXY = None, None
 
 def setUpModule():
     global BROKER, PROXY
-    missing = kafka_broker.installed() or ("" if BIN.exists() else f"{BIN} is not built")
-    if missing:
-        raise AssertionError(missing)
+    kafka_broker.require()
     BROKER, PROXY = on_kafka.proxied_broker(unittest.addModuleCleanup)
 
 

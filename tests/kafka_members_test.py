@@ -6,7 +6,6 @@ Run: python3 tests/kafka_members_test.py"""
 import unittest
 
 import kafka_broker
-from engine_process import BIN
 from faults import members
 
 BROKER = None
@@ -14,11 +13,7 @@ BROKER = None
 
 def setUpModule():
     global BROKER
-    missing = kafka_broker.installed() or ("" if BIN.exists() else f"{BIN} is not built")
-    if missing:
-        raise AssertionError(missing)
-    BROKER = kafka_broker.Broker()
-    unittest.addModuleCleanup(BROKER.close)
+    BROKER = kafka_broker.of_module()
 
 
 class Members(unittest.TestCase):

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 import kafka_broker
-from engine_process import BIN, Engine, good
+from engine_process import Engine, good
 
 BROKER, KEYS, PORTS = None, None, {}
 USER, SECRET, SCRAM_SECRET = "engine", "plain-secret-7f3a", "scram-secret-9b1c"
@@ -58,9 +58,7 @@ def free_ports(count):
 
 def setUpModule():
     global BROKER, KEYS
-    missing = kafka_broker.installed() or ("" if BIN.exists() else f"{BIN} is not built")
-    if missing:
-        raise AssertionError(missing)
+    kafka_broker.require()
     folder = tempfile.TemporaryDirectory(prefix="shanhuo-keys-")
     unittest.addModuleCleanup(folder.cleanup)
     KEYS = folder.name
@@ -74,9 +72,8 @@ def setUpModule():
     config.write_text(CONFIG.format(keys=KEYS, user=USER, secret=SECRET), encoding="utf-8")
     PORTS["SSL"], PORTS["SASL_SSL"] = free_ports(2)
     listeners = ",".join(f"{name}://localhost:{port}" for name, port in PORTS.items())
-    BROKER = kafka_broker.Broker(KAFKA_LISTENERS=listeners, KAFKA_ADVERTISED=listeners,
-                                 KAFKA_PROPERTIES=str(config))
-    unittest.addModuleCleanup(BROKER.close)
+    BROKER = kafka_broker.of_module(KAFKA_LISTENERS=listeners, KAFKA_ADVERTISED=listeners,
+                                    KAFKA_PROPERTIES=str(config))
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
         BROKER.script("tool", "kafka.admin.ConfigCommand", "--bootstrap-server", BROKER.bootstrap,
                       "--alter", "--entity-type", "users", "--entity-name", USER,

@@ -12,7 +12,7 @@ import unittest
 from collections import Counter
 
 import kafka_broker
-from engine_process import BIN, READY_S, Engine, good
+from engine_process import READY_S, Engine, good
 
 BROKER = None
 # Where Java's clients and the engine would put a key; kcat by itself puts it elsewhere.
@@ -21,11 +21,7 @@ MURMUR = ["-X", "topic.partitioner=murmur2_random"]
 
 def setUpModule():
     global BROKER
-    missing = kafka_broker.installed() or ("" if BIN.exists() else f"{BIN} is not built")
-    if missing:
-        raise AssertionError(missing)
-    BROKER = kafka_broker.Broker()
-    unittest.addModuleCleanup(BROKER.close)
+    BROKER = kafka_broker.of_module()
 
 
 def now_ms():

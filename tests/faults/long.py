@@ -60,7 +60,7 @@ def soak(report, minutes):
 
 
 def on_kafka(report):
-    missing = kafka_broker.installed()
+    missing = kafka_broker.missing()
     if missing:
         say(f"no Kafka: {missing}")
         return

@@ -89,6 +89,23 @@ class Producer(threading.Thread):
         self.join()
 
 
+def told(trial):
+    """The oracle, told all that the topic has after the producer's last, and how many events."""
+    trial.producer.finish()
+    oracle, events = Oracle(trial.load.kinds), trial.records()
+    for partition, accepted_ms, event in events:
+        oracle.accept(event, accepted_ms, partition)
+    assert len(events) == trial.producer.sent, (len(events), trial.producer.sent)
+    return oracle, len(events)
+
+
+def judge(trial, oracle, events, ask, most_s):
+    """Every item, creator and viewer that `ask` answers for against the oracle's."""
+    Engine.wait_until(lambda: ask("/v1/stats")["events"]["accepted"] >= events, most_s)
+    wrong = oracle.differences(ask, trial.load.creators, trial.load.users[:50])
+    assert not wrong, f"{len(wrong)} differences:\n  " + "\n  ".join(wrong[:20])
+
+
 class Trial:
     """`count` members, a producer, and figures of what was done to them."""
 
@@ -194,11 +211,7 @@ class Trial:
 
     def compare(self):
         """Every number of the leader against the oracle's, of all that the topic has."""
-        self.producer.finish()
-        oracle, events = Oracle(self.load.kinds), self.records()
-        for partition, accepted_ms, event in events:
-            oracle.accept(event, accepted_ms, partition)
-        assert len(events) == self.producer.sent, (len(events), self.producer.sent)
+        oracle, sent = told(self)
 
         def ask(target):
             answer = self.leader().ask("GET", target)
@@ -206,13 +219,11 @@ class Trial:
                 answer = self.leader().ask("GET", target)
             assert answer.status in (200, 404), answer
             return answer.json if answer.status == 200 else None
-        Engine.wait_until(lambda: ask("/v1/stats")["events"]["accepted"] >= len(events), 60)
-        wrong = oracle.differences(ask, self.load.creators, self.load.users[:50])
-        assert not wrong, "\n".join(wrong[:20])
+        judge(self, oracle, sent, ask, 60)
         letters = self.broker.kcat("-C", "-t", self.prefix + "dead-letters", "-e", "-f", "%k\n")
         keys = letters.split()
         assert len(set(keys)) == oracle.ends["dead"], (len(set(keys)), oracle.ends)
-        return {**self.figures, "events": len(events), **oracle.ends,
+        return {**self.figures, "events": sent, **oracle.ends,
                 "letters doubled": len(keys) - len(set(keys)),
                 "longest wait for a leader s": round(self.longest_s, 1)}
 

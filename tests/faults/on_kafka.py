@@ -17,7 +17,6 @@ from pathlib import Path
 import kafka_broker
 from engine_process import BIN, READY_S, Engine
 from faults import members
-from faults.oracle import Oracle
 from faults.scenarios import SETTINGS, wall_ms
 from tcp_proxy import Proxy
 
@@ -117,15 +116,9 @@ class Trial:
 
     def compare(self):
         """Every item, creator and viewer against the oracle's."""
-        self.producer.finish()
-        oracle, events = Oracle(self.load.kinds), self.records()
-        for partition, accepted_ms, event in events:
-            oracle.accept(event, accepted_ms, partition)
-        assert len(events) == self.producer.sent, (len(events), self.producer.sent)
-        Engine.wait_until(lambda: self.accepted() >= len(events), CAUGHT_UP_S)
-        wrong = oracle.differences(self.ask, self.load.creators, self.load.users[:50])
-        assert not wrong, f"{len(wrong)} differences:\n  " + "\n  ".join(wrong[:10])
-        return {"events": len(events), **oracle.ends}
+        oracle, sent = members.told(self)
+        members.judge(self, oracle, sent, self.ask, CAUGHT_UP_S)
+        return {"events": sent, **oracle.ends}
 
 
 def kills(broker, count, seed=1):
