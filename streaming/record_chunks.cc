@@ -42,22 +42,33 @@ void RecordChunks::add(std::string_view key, std::string_view value, bool erased
 }
 
 Batch RecordChunks::take() {
-  Batch batch(kBatchHeaderBytes + bytes_ + records_ * kBatchRecordBytes);
-  for (Chunk& kept : chunks_) {
-    const Chunk chunk = std::move(kept);
+  struct Entry {
+    std::string_view key, value;
+    bool erased;
+  };
+  std::vector<Entry> entries;
+  entries.reserve(records_);
+  for (const Chunk& chunk : chunks_) {
     for (size_t at = 0; at < chunk.used;) {
       const char* record = chunk.bytes.get() + at;
       Sizes sizes;
       std::memcpy(sizes.data(), record, sizeof sizes);
-      const std::string_view key(record + sizeof sizes, sizes[0]);
       const bool erased = sizes[1] == kErased;
+      const std::string_view key(record + sizeof sizes, sizes[0]);
       const std::string_view value(key.data() + key.size(), erased ? 0 : sizes[1]);
-      if (erased) {
-        batch.erase(key);
-      } else {
-        batch.put(key, value);
-      }
+      entries.push_back({key, value, erased});
       at += sizeof sizes + key.size() + value.size();
+    }
+  }
+  // Changes of one key stay in their order.
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  Batch batch(kBatchHeaderBytes + bytes_ + records_ * kBatchRecordBytes);
+  for (const Entry& entry : entries) {
+    if (entry.erased) {
+      batch.erase(entry.key);
+    } else {
+      batch.put(entry.key, entry.value);
     }
   }
   chunks_.clear();

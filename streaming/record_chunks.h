@@ -23,8 +23,9 @@ class RecordChunks final : public StateWriter {
   void put(std::string_view key, std::string_view value) override;
   void erase(std::string_view key) override;
   bool empty() const { return chunks_.empty(); }
-  // Everything that was added, in order. Lets go of each piece when it is copied, so that the
-  // memory is needed once; empty afterwards.
+  // Everything that was added, by key, changes of one key in their order; empty afterwards. A batch
+  // in the order of its keys takes the store half the time: each is inserted beside the last
+  // instead of being searched for. Needs the memory twice until it returns.
   Batch take();
 
  private:

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "streaming/checkpoint.h"
@@ -116,7 +117,7 @@ TEST(Checkpoint, AManifestThatDoesNotHoldIsRefused) {
   }
 }
 
-TEST(Checkpoint, WhatIsGatheredInChunksBecomesOneBatchInItsOrder) {
+TEST(Checkpoint, WhatIsGatheredInChunksBecomesOneBatchByKeyAndThenInItsOrder) {
   struct List final : StateWriter {
     std::vector<std::pair<std::string, std::optional<std::string>>> all;
     void put(std::string_view key, std::string_view value) override {
@@ -149,6 +150,8 @@ TEST(Checkpoint, WhatIsGatheredInChunksBecomesOneBatchInItsOrder) {
     EXPECT_EQ(batch.count(), 40u);
     List replayed;
     batch.replay(replayed);
+    std::stable_sort(expected.all.begin(), expected.all.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
     EXPECT_EQ(replayed.all, std::exchange(expected.all, {}));
   }
   EXPECT_EQ(chunks.take().count(), 0u);
