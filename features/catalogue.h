@@ -36,14 +36,14 @@ inline uint32_t key_hash(std::string_view text) {
 }
 
 // What is derived from an item when it is put, so that nobody derives it twice.
-struct CatalogueItem {
-  Item item;
+struct alignas(64) CatalogueItem {
   ItemIndex index = kNoItem;
-  Vector vector{};            // the given embedding, else from text; unit length (or all zero)
   bool in_832 = false;        // its county is one of the 832
   uint32_t creator_hash = 0;  // key_hash of the creator's id, the key of creator affinities
   uint32_t category_hash = 0;
   int32_t county_code = 0;  // 0: none
+  Item item;
+  alignas(64) Vector vector{};  // the given embedding, else from text; unit length (or all zero)
 };
 
 // One change of the items topic, decoded. A forgotten field means "not set": an upsert replaces the
@@ -133,6 +133,10 @@ class CatalogueState final : public Checkpointed {
   void set_codec(Codec codec) { codec_ = std::move(codec); }
 
  private:
+  class ItemMemory;
+  template <typename T>
+  class ItemAllocator;
+
   Status apply_item(const Item& item);
   void apply_deleted(const ItemDeleted& deleted);
   void apply_creator(const Creator& creator);
@@ -146,6 +150,7 @@ class CatalogueState final : public Checkpointed {
   Interner& interner_;
   ItemEncoder encoder_;
   Codec codec_;
+  const std::shared_ptr<ItemMemory> memory_;
   std::shared_ptr<Catalogue> next_;        // being written
   std::unordered_set<size_t> own_chunks_;  // parts of next_ that no snapshot shares
   std::unordered_set<size_t> own_shards_;

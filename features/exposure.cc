@@ -4,6 +4,9 @@
 // more, and that checkpoint writes all of it as "exi" and erases "exh". The memory goes at the next
 // begin, when readers can find it on disk, so an hour is seen once at any time.
 //
+// Each hour has an index of its own. Beside these, 8 bytes an item say where its latest record is,
+// which is the wanted one unless an event comes from an hour before.
+//
 // Tested by tests/features_exposure_test.cc against integer sums.
 #include "features/exposure.h"
 
@@ -19,24 +22,17 @@ constexpr std::string_view kMetaKey = "exm";
 
 }  // namespace
 
-const ExposureRollups::Held* ExposureRollups::Hour::find(ItemIndex item) const {
-  const auto is_it = [&](uint32_t number) { return at(number).item == item; };
-  const uint32_t number = index_.find(mix64(item), is_it);
-  return number == RecordIndex::kNone ? nullptr : &at(number);
+uint32_t ExposureRollups::Hour::find(ItemIndex item) const {
+  return index_.find(mix64(item), [&](uint32_t number) { return at(number).item == item; });
 }
 
-const ExposureRollups::Held* ExposureRollups::Hour::likely(ItemIndex item) const {
-  const uint32_t number = index_.likely(mix64(item));
-  return number == RecordIndex::kNone ? nullptr : &at(number);
-}
-
-ExposureRollups::Held& ExposureRollups::Hour::make(ItemIndex item) {
-  if (size_ % kSlabRecords == 0) slabs_.emplace_back().reserve(kSlabRecords);
-  Held& held = slabs_.back().emplace_back();
-  held.item = item;
-  index_.insert(mix64(item), size_++, [&](uint32_t number) { return mix64(at(number).item); });
+uint32_t ExposureRollups::Hour::make(ItemIndex item) {
+  const uint32_t number = size_++;
+  if (number % kSlabRecords == 0) slabs_.emplace_back().reserve(kSlabRecords);
+  slabs_.back().emplace_back(item, memory_);
+  index_.insert(mix64(item), number, [&](uint32_t other) { return mix64(at(other).item); });
   bytes += kHeldBytes;
-  return held;
+  return number;
 }
 
 ExposureRollups::Hour& ExposureRollups::hour_at(int64_t hour) {
@@ -46,8 +42,19 @@ ExposureRollups::Hour& ExposureRollups::hour_at(int64_t hour) {
   return *last_;
 }
 
+ExposureRollups::Held& ExposureRollups::held_at(int64_t hour, ItemIndex item) {
+  Hour& place = hour_at(hour);
+  if (item >= latest_.size()) latest_.resize(std::max<size_t>(item + 1, 2 * latest_.size()));
+  Latest& latest = latest_[item];
+  if (latest.hour == hour) return place.at(latest.number);
+  uint32_t number = place.find(item);
+  if (number == Hour::kNone) number = place.make(item);
+  if (latest.hour < hour) latest = {static_cast<int32_t>(hour), number};
+  return place.at(number);
+}
+
 void ExposureRollups::add_to(const ExposureEvent& event, ExposureRecord* record) {
-  if (event.counts.viewable > 0) record->viewers.add(event.user_hash);
+  if (event.counts.viewable > 0) record->viewers().add(event.user_hash);
   add_rows(event, 1, record);
 }
 
@@ -72,29 +79,35 @@ bool ExposureRollups::subtract(const ExposureEvent& event) {
   const std::lock_guard lock(mutex_);
   const auto place = hours_.find(hour);
   if (hour < hot_from_ || place == hours_.end()) return false;
-  Held* const held = place->second.find(event.item);
-  if (held == nullptr) return false;
-  const Ref ref{hour, held};
-  dirty_.touch(&held->mark, ref, [&] { save_hot(ref); });
-  add_rows(event, -1, &held->record);
+  const uint32_t number = place->second.find(event.item);
+  if (number == Hour::kNone) return false;
+  Held& held = place->second.at(number);
+  const Ref ref{hour, &held};
+  dirty_.touch(&held.mark, ref, [&] { save_hot(ref); });
+  add_rows(event, -1, &held.record);
   return true;
 }
 
-void ExposureRollups::prefetch_index(ItemIndex item, Millis ts) const {
-  if (const Hour* hour = present_hour(ts)) hour->prefetch_index(item);
+const ExposureRollups::Held* ExposureRollups::likely(ItemIndex item, Millis ts) const {
+  const int64_t hour = hour_of(ts);
+  if (hour != last_hour_ || last_ == nullptr || item >= latest_.size()) return nullptr;
+  const Latest& latest = latest_[item];
+  return latest.hour == hour ? &last_->at(latest.number) : nullptr;
+}
+
+void ExposureRollups::prefetch_index(ItemIndex item) const {
+  if (item < latest_.size()) __builtin_prefetch(&latest_[item], 1);
 }
 
 void ExposureRollups::prefetch_record(ItemIndex item, Millis ts) const {
-  const Hour* const hour = present_hour(ts);
-  if (hour != nullptr) __builtin_prefetch(hour->likely(item), 1);
+  const Held* const held = likely(item, ts);
+  if (held == nullptr) return;
+  __builtin_prefetch(&held->item, 1);
+  __builtin_prefetch(&held->record.viewers(), 1);
 }
 
-void ExposureRollups::prefetch_counts(ItemIndex item, Millis ts, uint64_t user_hash) const {
-  const Hour* const hour = present_hour(ts);
-  const Held* const held = hour == nullptr ? nullptr : hour->likely(item);
-  if (held == nullptr) return;
-  __builtin_prefetch(held->record.rows.data(), 1);
-  held->record.viewers.prefetch(user_hash);
+void ExposureRollups::prefetch_viewers(ItemIndex item, Millis ts, uint64_t user_hash) const {
+  if (const Held* const held = likely(item, ts)) held->record.viewers().prefetch(user_hash);
 }
 
 void ExposureRollups::add(const ExposureEvent& event, Millis watermark) {
@@ -107,13 +120,12 @@ void ExposureRollups::add(const ExposureEvent& event, Millis watermark) {
   }
   Hour& place = hour_at(hour);
   const size_t before = place.bytes;
-  Held* held = place.find(event.item);
-  if (held == nullptr) held = &place.make(event.item);
-  const Ref ref{hour, held};
-  dirty_.touch(&held->mark, ref, [&] { save_hot(ref); });
-  place.bytes -= held->record.heap_bytes();
-  add_to(event, &held->record);
-  place.bytes += held->record.heap_bytes();
+  Held& held = held_at(hour, event.item);
+  const Ref ref{hour, &held};
+  dirty_.touch(&held.mark, ref, [&] { save_hot(ref); });
+  place.bytes -= held.record.heap_bytes();
+  add_to(event, &held.record);
+  place.bytes += held.record.heap_bytes();
   if (place.bytes != before) bytes_.fetch_add(place.bytes - before, std::memory_order_relaxed);
 }
 
@@ -214,9 +226,11 @@ Status ExposureRollups::restore_hot(std::string_view key, std::string_view value
     return Error{ErrorCode::kCorrupt, "exposure record: malformed, or of an unknown item"};
   }
   Hour& place = hour_at(hour);
-  if (place.find(item) != nullptr) return Error{ErrorCode::kCorrupt, "exposure record: repeated"};
+  if (place.find(item) != Hour::kNone) {
+    return Error{ErrorCode::kCorrupt, "exposure record: repeated"};
+  }
   const size_t before = place.bytes;
-  Held& held = place.make(item);
+  Held& held = place.at(place.make(item));
   held.record = std::move(record).value();
   place.bytes += held.record.heap_bytes();
   bytes_.fetch_add(place.bytes - before, std::memory_order_relaxed);

@@ -106,10 +106,10 @@ class ExposureRollups final : public Checkpointed {
       : options_(options), interner_(interner) {}
 
   // Hints to the processor that add() of this item and time comes soon: first where its record is,
-  // then, some work later each time, the record, and what the record points at. Writer only.
-  void prefetch_index(ItemIndex item, Millis ts) const;
+  // then, some work later each time, the record, and its viewers. Writer only.
+  void prefetch_index(ItemIndex item) const;
   void prefetch_record(ItemIndex item, Millis ts) const;
-  void prefetch_counts(ItemIndex item, Millis ts, uint64_t user_hash) const;
+  void prefetch_viewers(ItemIndex item, Millis ts, uint64_t user_hash) const;
   void add(const ExposureEvent& event, Millis watermark);
   // Takes back what an earlier add() of an equal event counted; its viewer stays in the sketch.
   // False when the hour has left memory: then it stays counted.
@@ -130,26 +130,29 @@ class ExposureRollups final : public Checkpointed {
   Status restore(const StateReader& reader) override;
 
  private:
+  // Two cache lines: what nearly every event of the item and hour changes, and the way to the rest.
   struct alignas(64) Held {
-    ItemIndex item = kNoItem;
+    Held(ItemIndex of, std::pmr::memory_resource* memory) : item(of), record(memory) {}
+
+    ItemIndex item;
     uint8_t mark = 0;
     ExposureRecord record;
   };
+  static_assert(sizeof(Held) == 128);
   // The records of one hour, by item. They are never removed one by one, and never move.
   class Hour {
    public:
-    explicit Hour(std::pmr::memory_resource* memory) : index_(memory), slabs_(memory) {}
+    explicit Hour(std::pmr::memory_resource* memory)
+        : memory_(memory), index_(memory), slabs_(memory) {}
 
     uint32_t size() const { return size_; }
     Held& at(uint32_t number) { return slabs_[number / kSlabRecords][number % kSlabRecords]; }
     const Held& at(uint32_t number) const {
       return slabs_[number / kSlabRecords][number % kSlabRecords];
     }
-    const Held* find(ItemIndex item) const;  // nullptr: none
-    Held* find(ItemIndex item) { return const_cast<Held*>(std::as_const(*this).find(item)); }
-    Held& make(ItemIndex item);  // Requires: there is none
-    void prefetch_index(ItemIndex item) const { index_.prefetch(mix64(item)); }
-    const Held* likely(ItemIndex item) const;
+    uint32_t find(ItemIndex item) const;  // kNone: there is no record
+    uint32_t make(ItemIndex item);        // Requires: there is none
+    static constexpr uint32_t kNone = RecordIndex::kNone;
 
     size_t bytes = 0;
 
@@ -157,11 +160,17 @@ class ExposureRollups final : public Checkpointed {
     static constexpr size_t kSlabRecords = 256;
     static constexpr size_t kHeldBytes = sizeof(Held) + RecordIndex::kBytesPerRecordMax;
 
+    std::pmr::memory_resource* memory_;
     RecordIndex index_;
     std::pmr::vector<std::pmr::vector<Held>> slabs_;
     uint32_t size_ = 0;
   };
   using Hours = std::map<int64_t, Hour>;
+  // The record of an item in the latest hour that it has one of: nearly always the wanted one.
+  struct Latest {
+    int32_t hour = INT32_MIN;  // none: there is no such hour of event time
+    uint32_t number = 0;
+  };
   using Supplements = std::map<std::pair<ItemIndex, int64_t>, ExposureRecord>;
   struct Ref {
     int64_t hour;
@@ -175,7 +184,8 @@ class ExposureRollups final : public Checkpointed {
   };
 
   Hour& hour_at(int64_t hour);
-  const Hour* present_hour(Millis ts) const { return last_hour_ == hour_of(ts) ? last_ : nullptr; }
+  Held& held_at(int64_t hour, ItemIndex item);          // found or made
+  const Held* likely(ItemIndex item, Millis ts) const;  // nullptr: it would take longer to find out
   static void add_to(const ExposureEvent& event, ExposureRecord* record);
   static void add_rows(const ExposureEvent& event, int64_t sign, ExposureRecord* record);
   void release_moved();
@@ -195,7 +205,7 @@ class ExposureRollups final : public Checkpointed {
   std::atomic<uint64_t> supplements_{0};
 
   mutable std::mutex mutex_;  // guards what follows; only the writer changes it
-  HugePool memory_;           // of the hours
+  HugePool memory_;           // of the hours and latest_
   Hours hours_;
   int64_t hot_from_ = INT64_MIN;     // earlier hours do not change any more
   int64_t memory_from_ = INT64_MIN;  // earlier hours are on disk alone; <= hot_from_
@@ -207,6 +217,7 @@ class ExposureRollups final : public Checkpointed {
   int64_t watermark_hour_ = INT64_MIN;  // writer only, as all below
   int64_t last_hour_ = INT64_MIN;       // of last_
   Hour* last_ = nullptr;
+  std::pmr::vector<Latest> latest_{&memory_};  // by item
   DirtyList<Ref> dirty_;
   StateWriter* writer_ = nullptr;
   Hours::iterator moving_hour_;  // where the running checkpoint's move stands

@@ -43,9 +43,9 @@ class Report {
 
   void add(const CatalogueItem& item, int64_t hour, const ExposureRecord& record) {
     Counts sum;
-    for (const ExposureRow& row : record.rows) {
+    record.each_row([&](const ExposureRow& row) {
       if (row.dimension == ExposureDimension::kSurface) sum += row.counts();
-    }
+    });
     const Millis start = start_of_hour(hour);
     const Millis step = query_.step == ExposureStep::kHour ? start : start_of_day(day_of(start));
     add_to(&totals_, sum, record);
@@ -53,9 +53,9 @@ class Report {
     if (query_.by == ExposureBy::kItem) add_to(&groups_[{item.item.id.str(), 0}], sum, record);
     if (query_.by == ExposureBy::kCounty) add_to(&groups_[{item.item.county, 0}], sum, record);
     const auto dimension = dimension_of(query_.by);
-    for (const ExposureRow& row : record.rows) {
+    record.each_row([&](const ExposureRow& row) {
       if (row.dimension == dimension) groups_[group_of(row)].counts += row.counts();
-    }
+    });
   }
 
   ExposureReport finish() const {
@@ -76,7 +76,7 @@ class Report {
 
   static void add_to(Cell* cell, const Counts& counts, const ExposureRecord& record) {
     cell->counts += counts;
-    cell->viewers.merge(record.viewers);
+    cell->viewers.merge(record.viewers());
   }
   static GroupKey group_of(const ExposureRow& row) {
     if (row.dimension != ExposureDimension::kSurface) return {"", row.key};
@@ -113,8 +113,9 @@ ExposureRollups::Slice ExposureRollups::memory_slice(ItemIndex item, int64_t fro
   slice.disk_before = memory_from_;
   slice.generation = frozen_supplements_.empty() ? generation_ : generation_ - 1;
   for (auto hour = hours_.lower_bound(from); hour != hours_.end() && hour->first < to; ++hour) {
-    const Held* const held = hour->second.find(item);
-    if (held != nullptr) slice.records.emplace_back(hour->first, held->record);
+    const uint32_t number = hour->second.find(item);
+    if (number == Hour::kNone) continue;
+    slice.records.emplace_back(hour->first, hour->second.at(number).record);
   }
   for (const Supplements* supplements : {&frozen_supplements_, &live_supplements_}) {
     const auto end = supplements->lower_bound({item, to});

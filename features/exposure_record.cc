@@ -11,8 +11,6 @@ void raise(uint32_t* count, int64_t by) {
   *count = static_cast<uint32_t>(std::clamp<int64_t>(*count + by, 0, UINT32_MAX));
 }
 
-auto place_of(const ExposureRow& row) { return std::pair(row.dimension, row.key); }
-
 // Field by field in the order of the grammar.
 template <typename Row, typename Visit>
 void each_count(Row& row, const Visit& visit) {
@@ -71,27 +69,32 @@ Counts ExposureRow::counts() const {
           .boosted_orders = boosted_orders};
 }
 
-ExposureRow& ExposureRecord::row(ExposureDimension dimension, uint32_t key) {
+ExposureRow& ExposureRecord::other_row(ExposureDimension dimension, uint32_t key) {
   const std::pair wanted(dimension, key);
-  auto place = std::find_if(rows.begin(), rows.end(),
-                            [&](const ExposureRow& row) { return place_of(row) >= wanted; });
-  if (place == rows.end() || place_of(*place) != wanted) {
-    place = rows.insert(place, {.dimension = dimension, .key = key});
+  if (!has_rows()) {
+    first_.dimension = dimension;
+    first_.key = key;
+    return first_;
+  }
+  auto place =
+      std::ranges::find_if(others_, [&](const ExposureRow& row) { return row.place() >= wanted; });
+  if (place == others_.end() || place->place() != wanted) {
+    place = others_.insert(place, {.dimension = dimension, .key = key});
   }
   return *place;
 }
 
 std::string ExposureRecord::encode() const {
   std::string out;
-  put_varint(&out, rows.size());
-  for (const ExposureRow& row : rows) {
+  put_varint(&out, others_.size() + (has_rows() ? 1 : 0));
+  each_row([&](const ExposureRow& row) {
     out.push_back(static_cast<char>(row.dimension));
     put_varint(&out, row.key);
     each_count(row, [&](uint32_t count) { put_varint(&out, count); });
     put_signed(&out, row.watch_ms);
     put_signed(&out, row.amount_fen);
-  }
-  viewers.append_to(&out);
+  });
+  viewers_.append_to(&out);
   return out;
 }
 
@@ -100,21 +103,18 @@ Result<ExposureRecord> ExposureRecord::decode(std::string_view bytes) {
   ExposureRecord record;
   uint64_t count = 0;
   if (!take_varint(&bytes, &count) || count > bytes.size()) return corrupt;
-  record.rows.resize(count);
-  for (ExposureRow& row : record.rows) {
+  const ExposureRow* last = nullptr;
+  record.others_.reserve(count > 0 ? count - 1 : 0);
+  for (uint64_t i = 0; i < count; ++i) {
+    ExposureRow& row = i == 0 ? record.first_ : record.others_.emplace_back();
     if (!take_row(&bytes, &row)) return corrupt;
-  }
-  const auto not_ascending = [](const ExposureRow& a, const ExposureRow& b) {
-    return place_of(a) >= place_of(b);
-  };
-  if (std::adjacent_find(record.rows.begin(), record.rows.end(), not_ascending) !=
-      record.rows.end()) {
-    return corrupt;
+    if (last != nullptr && last->place() >= row.place()) return corrupt;
+    last = &row;
   }
   Result<UniqueSketch> viewers = UniqueSketch::take_from(&bytes);
   if (!viewers.ok()) return viewers.error();
   if (!bytes.empty()) return corrupt;
-  record.viewers = std::move(viewers).value();
+  record.viewers_ = std::move(viewers).value();
   return record;
 }
 

@@ -98,7 +98,8 @@ FeatureStore::FeatureStore(const FeatureStoreOptions& options, Interner& interne
 }
 
 // Finding a place in memory takes a chain of lookups, each of which misses. So each event goes
-// through four steps, two events apart: what one step asked for has arrived when the next needs it.
+// through four steps, three events apart: what one step asked for has arrived when the next needs
+// it.
 void FeatureStore::expect(const Interaction& event, uint32_t partition) {
   ++expected_count_;
   const auto before = [&](size_t events) -> Expected& {
@@ -111,28 +112,27 @@ void FeatureStore::expect(const Interaction& event, uint32_t partition) {
            .interest = event.type != EventType::kImpression};
   viewers_.prefetch_index(first.user_hash);
   interner_.prefetch(first.item_hash);
-  if (event.type == EventType::kImpression || event.type == EventType::kPlay) {
+  if (looks_viewable(event, nullptr)) {
     const uint64_t place = exposure_place(event, first.user_hash, first.item_hash);
     viewable_[partition]->prefetch(hash_combine(place, 0));
   }
 
-  Expected& second = before(2);
+  Expected& second = before(3);
   viewers_.prefetch_record(second.user_hash);
   second.item = interner_.likely(second.item_hash);
   if (second.item < options_.items.items_max) {
     items_.prefetch(second.item);
     catalogue_.prefetch(second.item);
-    exposure_.prefetch_index(second.item, second.ts);
+    exposure_.prefetch_index(second.item);
   }
-  const Expected& third = before(4);
+  const Expected& third = before(6);
   if (third.item < options_.items.items_max) {
-    items_.prefetch_buckets(third.item);
     catalogue_.prefetch_item(third.item, third.interest);
     exposure_.prefetch_record(third.item, third.ts);
   }
-  const Expected& fourth = before(6);
+  const Expected& fourth = before(9);
   if (fourth.item < options_.items.items_max) {
-    exposure_.prefetch_counts(fourth.item, fourth.ts, fourth.user_hash);
+    exposure_.prefetch_viewers(fourth.item, fourth.ts, fourth.user_hash);
   }
 }
 

@@ -171,7 +171,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
     Millis ts;
     bool interest = false;  // it moves the viewer's interest
   };
-  static constexpr size_t kExpected = 8;
+  static constexpr size_t kExpected = 16;
 
   // True: the event counts for nothing.
   bool judged_invalid(const Interaction& event, const FoldContext& context, ItemIndex item,

@@ -57,19 +57,21 @@ struct Donation {
 };
 
 struct Item {
-  ItemId id;
+  // What the fold reads of the item of each event, together.
   ItemKind kind = ItemKind::kVideo;
-  std::string title;
+  std::optional<Millis> duration;
   CreatorId creator_id;
-  std::string county;  // GB/T 2260, six digits; empty: none
   std::string category;
+
+  ItemId id;
+  std::string title;
+  std::string county;  // GB/T 2260, six digits; empty: none
   std::vector<std::string> tags;
   std::optional<Fen> price;
   std::optional<int64_t> stock;
   std::optional<Place> place;
   std::optional<Season> season;
   std::optional<Millis> published_at;
-  std::optional<Millis> duration;
   bool available = true;
   std::vector<float> embedding;  // given by the caller: kDims finite floats, or empty
   std::optional<Benefit> benefit;

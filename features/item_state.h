@@ -7,9 +7,9 @@
 // right to one bucket. Creator and county windows are sums over their items, made when read.
 //
 // One writer (the fold). rates() and windows() from any thread; windows() takes a mutex that the
-// writer holds for the length of one event.
+// writer holds for the length of one event, and only when a bucket comes or goes.
 //
-// Memory: a cache line of rates and one of bookkeeping an item, 48 bytes a bucket; buckets in which
+// Memory: 192 bytes an item with its newest buckets, 48 bytes each of the others; buckets in which
 // nothing happened do not exist. Beyond `buckets_max` an item's oldest bucket makes room for its
 // newest, which is counted (buckets_dropped).
 //
@@ -61,11 +61,9 @@ class ItemState final : public Checkpointed {
   // Time goes on, for readers and in the checkpoint, though nothing was counted.
   void pass(Millis watermark);
 
-  // Hints to the processor that add() of this item comes soon: first what is known by index, then,
-  // some work later, its newest buckets. Writer only.
+  // Hints to the processor that add(), or rates(), of this item comes soon.
   void prefetch(ItemIndex item) const;
-  void prefetch_buckets(ItemIndex item) const;
-  void prefetch_rates(ItemIndex item) const;  // for readers
+  void prefetch_rates(ItemIndex item) const;
 
   // Decayed to the watermark; all zero for an item without events.
   ItemRates rates(ItemIndex item) const;
@@ -85,23 +83,30 @@ class ItemState final : public Checkpointed {
 
  private:
   static constexpr size_t kChunk = 1024;
-  struct RateSlot;
   struct Bucket;
-  struct History;
+  class Newest;
+  struct Older;
+  struct Cell;
   struct Chunk;
+  class Writing;
 
-  Chunk* chunk_of(ItemIndex item) const;
-  Chunk& writable_chunk(ItemIndex item);
-  void add_bucket(std::vector<Bucket>* buckets, int32_t slot, int32_t keep, const Counts& counts);
-  // `sign` is 1, or -1 to take back.
-  void add_rates(RateSlot* slot, Millis ts, const Counts& counts, int sign);
+  Cell* cell_of(ItemIndex item) const;  // nullptr: none has been made
+  Cell& writable_cell(ItemIndex item);
+  void add_bucket(Cell* cell, Newest Cell::*newest, std::vector<Bucket> Older::*older, int32_t slot,
+                  int32_t keep, const Counts& counts);
+  void insert_bucket(std::vector<Bucket>* buckets, int32_t slot, int32_t keep,
+                     const Counts& counts);
+  // `sign` is 1, or -1 to take back; `first`: nothing was counted before.
+  static void add_rates(Cell* cell, Millis ts, const Counts& counts, int sign, bool first);
   static void drop_expired(std::vector<Bucket>* buckets, int64_t last_expired);
+  static size_t drop_expired(Cell* cell, Newest Cell::*newest, std::vector<Bucket> Older::*older,
+                             int64_t last_expired);
   void sweep(Millis watermark);
   void save(ItemIndex item);
-  std::string encode_head(Chunk& chunk, ItemIndex item) const;
+  static std::string encode_head(Cell& cell);
   Status restore_record(std::string_view key, std::string_view value);
-  bool restore_head(ItemIndex item, std::string_view value);
-  bool restore_hour(ItemIndex item, std::string_view key, std::string_view value);
+  bool restore_head(Cell* cell, std::string_view value);
+  bool restore_hour(Cell* cell, std::string_view key, std::string_view value);
   void sum_windows(ItemIndex item, Millis now, ItemWindows* windows) const;
 
   const ItemStateOptions options_;
@@ -116,10 +121,10 @@ class ItemState final : public Checkpointed {
   std::atomic<size_t> buckets_{0};
   std::atomic<uint64_t> buckets_dropped_{0};
 
-  mutable std::mutex mutex_;    // guards the histories inside the chunks
+  mutable std::mutex mutex_;    // guards which buckets the cells have
   DirtyList<ItemIndex> dirty_;  // writer only, as all below
   StateWriter* writer_ = nullptr;
-  int64_t swept_hour_ = INT64_MIN;
+  Millis swept_until_{INT64_MIN};  // the end of the hour in which the last sweep was
   Millis saved_watermark_{INT64_MIN};
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,22 +22,15 @@ inline constexpr int32_t kDayHours = 24;
 inline constexpr int32_t kLateHours =
     25;  // how much older than the watermark an event's hour may be
 inline constexpr int32_t kNever = std::numeric_limits<int32_t>::max();
+inline constexpr int32_t kNoSlot = std::numeric_limits<int32_t>::min();  // below every slot
 
 inline int32_t slot_of(Millis t, Millis width) {
   const int64_t slot = window_of(t, width);
   return static_cast<int32_t>(std::clamp<int64_t>(slot, -2'000'000'000, 2'000'000'000));
 }
 
-struct alignas(64) ItemState::RateSlot {
-  std::atomic<uint32_t> sequence{0};  // 0: no event yet
-  std::atomic<int64_t> at_ms{0};      // largest ts; the sums are as of then
-  std::atomic<double> impressions{0}, clicks{0}, viewable{0}, orders{0};
-
-  std::array<std::atomic<double>*, 4> sums() { return {&impressions, &clicks, &viewable, &orders}; }
-};
-
 struct ItemState::Bucket {
-  int32_t slot = 0;
+  int32_t slot = kNoSlot;
   uint32_t served = 0, viewable = 0, clicks = 0, plays = 0, likes = 0, orders = 0;
   int64_t watch_ms = 0;
   int64_t amount_fen = 0;
@@ -89,17 +83,123 @@ struct ItemState::Bucket {
   }
 };
 
-struct alignas(64) ItemState::History {
+// A bucket that readers may look at while it is written.
+class alignas(64) ItemState::Newest {
+ public:
+  int32_t slot() const { return slot_.load(std::memory_order_relaxed); }
+  bool empty() const { return slot() == kNoSlot; }
+  Bucket load() const {
+    const auto get = [](const auto& place) { return place.load(std::memory_order_acquire); };
+    Bucket bucket;
+    bucket.slot = get(slot_);
+    bucket.served = get(served_);
+    bucket.viewable = get(viewable_);
+    bucket.clicks = get(clicks_);
+    bucket.plays = get(plays_);
+    bucket.likes = get(likes_);
+    bucket.orders = get(orders_);
+    bucket.watch_ms = get(watch_ms_);
+    bucket.amount_fen = get(amount_fen_);
+    return bucket;
+  }
+  void store(const Bucket& bucket) {
+    const auto put = [](auto* place, auto value) {
+      place->store(value, std::memory_order_release);
+    };
+    put(&slot_, bucket.slot);
+    put(&served_, bucket.served);
+    put(&viewable_, bucket.viewable);
+    put(&clicks_, bucket.clicks);
+    put(&plays_, bucket.plays);
+    put(&likes_, bucket.likes);
+    put(&orders_, bucket.orders);
+    put(&watch_ms_, bucket.watch_ms);
+    put(&amount_fen_, bucket.amount_fen);
+  }
+  void add(const Counts& counts) {
+    Bucket bucket = load();
+    bucket.add(counts);
+    store(bucket);
+  }
+  void subtract(const Counts& counts) {
+    Bucket bucket = load();
+    bucket.subtract(counts);
+    store(bucket);
+  }
+
+ private:
+  std::atomic<int32_t> slot_{kNoSlot};
+  std::atomic<uint32_t> served_{0}, viewable_{0}, clicks_{0}, plays_{0}, likes_{0}, orders_{0};
+  std::atomic<int64_t> watch_ms_{0}, amount_fen_{0};
+};
+
+// Ascending by slot, all below the newest; empty when there is no newest.
+struct ItemState::Older {
   std::vector<Bucket> recent;  // of 5 minutes
   std::vector<Bucket> hours;
-  int32_t dirty_from = kNever;  // hours from it on must be written
-  int32_t disk_from = kNever;   // the first hour that may be on disk
-  uint8_t mark = 0;
+};
+
+// What is known of an item, in three cache lines that an event finds without looking anywhere else.
+struct alignas(64) ItemState::Cell {
+  std::atomic<uint32_t> sequence{0};  // odd: being written; 0: no event yet
+  uint8_t mark = 0;                   // writer only, as dirty_from and disk_from
+  std::atomic<int64_t> at_ms{0};      // largest ts; the sums are as of then
+  std::atomic<double> impressions{0}, clicks{0}, viewable{0}, orders{0};
+  int32_t dirty_from = kNever;   // hours from it on must be written
+  int32_t disk_from = kNever;    // the first hour that may be on disk
+  std::unique_ptr<Older> older;  // guarded by the mutex
+  Newest recent;
+  Newest hours;
+
+  std::array<std::atomic<double>*, 4> sums() { return {&impressions, &clicks, &viewable, &orders}; }
+  Older& make_older() {
+    if (older == nullptr) older = std::make_unique<Older>();
+    return *older;
+  }
+  // Ascending by slot; under the mutex, or by the writer.
+  template <typename Visit>
+  void each_recent(const Visit& visit) const {
+    if (older != nullptr) std::ranges::for_each(older->recent, visit);
+    if (!recent.empty()) visit(recent.load());
+  }
+  template <typename Visit>
+  void each_hour(const Visit& visit) const {
+    if (older != nullptr) std::ranges::for_each(older->hours, visit);
+    if (!hours.empty()) visit(hours.load());
+  }
+  int32_t first_hour() const {
+    return older == nullptr || older->hours.empty() ? hours.slot() : older->hours.front().slot;
+  }
+  size_t recent_count() const {
+    return (older == nullptr ? 0 : older->recent.size()) + (recent.empty() ? 0 : 1);
+  }
 };
 
 struct ItemState::Chunk {
-  std::array<RateSlot, kChunk> rates;
-  std::array<History, kChunk> histories;
+  static_assert(sizeof(Cell) == 192);
+  std::array<Cell, kChunk> cells;
+};
+
+// The sequence number of a cell is odd as long as one of these lives.
+class ItemState::Writing {
+ public:
+  explicit Writing(Cell* cell)
+      : sequence_(cell->sequence), before_(sequence_.load(std::memory_order_relaxed)) {
+    // What follows is stored with release, and so stays behind the odd number.
+    sequence_.store(before_ + 1, std::memory_order_relaxed);
+  }
+  ~Writing() {
+    const uint32_t next = before_ + 2;  // never again 0
+    sequence_.store(next == 0 ? 2 : next, std::memory_order_release);
+  }
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+
+  bool first() const { return before_ == 0; }
+
+ private:
+  std::atomic<uint32_t>& sequence_;
+  const uint32_t before_;
 };
 
 }  // namespace shanhuo

@@ -23,41 +23,38 @@ std::string hour_key(std::string_view id, int64_t hour) {
 
 }  // namespace
 
-std::string ItemState::encode_head(Chunk& chunk, ItemIndex item) const {
+std::string ItemState::encode_head(Cell& cell) {
   std::string out;
-  RateSlot& slot = chunk.rates[item % kChunk];
-  put_fixed(&out, slot.at_ms.load(std::memory_order_relaxed));
-  for (const auto* sum : slot.sums()) put_fixed(&out, sum->load(std::memory_order_relaxed));
-  const History& history = chunk.histories[item % kChunk];
-  put_varint(&out, history.recent.size());
-  for (const Bucket& bucket : history.recent) {
+  put_fixed(&out, cell.at_ms.load(std::memory_order_relaxed));
+  for (const auto* sum : cell.sums()) put_fixed(&out, sum->load(std::memory_order_relaxed));
+  put_varint(&out, cell.recent_count());
+  cell.each_recent([&](const Bucket& bucket) {
     put_signed(&out, bucket.slot);
     bucket.append_to(&out);
-  }
+  });
   return out;
 }
 
 void ItemState::save(ItemIndex item) {
-  Chunk& chunk = writable_chunk(item);
-  History& history = chunk.histories[item % kChunk];
+  Cell& cell = writable_cell(item);
   const std::string_view id = interner_.view_of(item);
-  writer_->put(std::string("it").append(id), encode_head(chunk, item));
-  if (!history.hours.empty()) {
-    const int64_t first = history.hours.front().slot;
-    const int64_t erased_end = std::min(first, history.disk_from + kDiskHoursMax);
-    for (int64_t hour = history.disk_from; hour < erased_end; ++hour) {
+  writer_->put(std::string("it").append(id), encode_head(cell));
+  if (!cell.hours.empty()) {
+    const int64_t first = cell.first_hour();
+    const int64_t erased_end = std::min(first, cell.disk_from + kDiskHoursMax);
+    for (int64_t hour = cell.disk_from; hour < erased_end; ++hour) {
       writer_->erase(hour_key(id, hour));
     }
-    history.disk_from = history.hours.front().slot;
+    cell.disk_from = cell.first_hour();
   }
   std::string value;
-  for (const Bucket& bucket : history.hours) {
-    if (bucket.slot < history.dirty_from) continue;
+  cell.each_hour([&](const Bucket& bucket) {
+    if (bucket.slot < cell.dirty_from) return;
     value.clear();
     bucket.append_to(&value);
     writer_->put(hour_key(id, bucket.slot), value);
-  }
-  history.dirty_from = kNever;
+  });
+  cell.dirty_from = kNever;
 }
 
 void ItemState::begin_checkpoint(StateWriter& writer) {
@@ -71,48 +68,46 @@ void ItemState::begin_checkpoint(StateWriter& writer) {
 }
 
 bool ItemState::checkpoint_step(size_t records_max) {
-  const auto mark_of = [&](ItemIndex item) {
-    return &writable_chunk(item).histories[item % kChunk].mark;
-  };
+  const auto mark_of = [&](ItemIndex item) { return &writable_cell(item).mark; };
   return dirty_.step(records_max, mark_of, [&](ItemIndex item) { save(item); });
 }
 
-bool ItemState::restore_head(ItemIndex item, std::string_view value) {
-  Chunk& chunk = writable_chunk(item);
-  RateSlot& slot = chunk.rates[item % kChunk];
+bool ItemState::restore_head(Cell* cell, std::string_view value) {
   int64_t at = 0;
   uint64_t count = 0;
   if (!take_fixed(&value, &at)) return false;
-  slot.at_ms = at;
-  for (auto* sum : slot.sums()) {
+  cell->at_ms = at;
+  for (auto* sum : cell->sums()) {
     double number = 0;
     if (!take_fixed(&value, &number) || !(number >= 0 && number < 1e15)) return false;
     *sum = number;
   }
-  slot.sequence = 2;
-  items_end_ = std::max<size_t>(items_end_, item + 1);
+  cell->sequence = 2;
   if (!take_varint(&value, &count) || count > kRecentKept) return false;
-  auto& recent = chunk.histories[item % kChunk].recent;
   for (; count > 0; --count) {
-    int64_t number = 0;
+    int64_t slot = 0;
     Bucket bucket;
-    if (!take_signed(&value, &number) || !bucket.take_from(&value)) return false;
-    bucket.slot = static_cast<int32_t>(number);
-    if (!recent.empty() && recent.back().slot >= bucket.slot) return false;
-    recent.push_back(bucket);
+    if (!take_signed(&value, &slot) || !bucket.take_from(&value)) return false;
+    bucket.slot = static_cast<int32_t>(slot);
+    if (bucket.slot <= cell->recent.slot()) return false;
+    if (!cell->recent.empty()) cell->make_older().recent.push_back(cell->recent.load());
+    cell->recent.store(bucket);
     ++buckets_;
   }
   return value.empty();
 }
 
-bool ItemState::restore_hour(ItemIndex item, std::string_view key, std::string_view value) {
+bool ItemState::restore_hour(Cell* cell, std::string_view key, std::string_view value) {
   int64_t hour = 0;
   Bucket bucket;
   if (!take_key64(&key, &hour) || !key.empty() || !bucket.take_from(&value)) return false;
   bucket.slot = static_cast<int32_t>(hour);
-  History& history = writable_chunk(item).histories[item % kChunk];
-  if (history.hours.empty()) history.disk_from = bucket.slot;
-  history.hours.push_back(bucket);
+  if (cell->hours.empty()) {
+    cell->disk_from = bucket.slot;
+  } else {
+    cell->make_older().hours.push_back(cell->hours.load());
+  }
+  cell->hours.store(bucket);
   ++buckets_;
   return value.empty();
 }
@@ -128,8 +123,10 @@ Status ItemState::restore_record(std::string_view key, std::string_view value) {
     watermark_ms_ = watermark;
     saved_watermark_ = Millis(watermark);
   } else if (const ItemIndex item = interner_.find(id); item < options_.items_max) {
-    good = end == std::string_view::npos ? restore_head(item, value)
-                                         : restore_hour(item, key.substr(end + 1), value);
+    Cell& cell = writable_cell(item);
+    items_end_ = std::max<size_t>(items_end_, item + 1);
+    good = end == std::string_view::npos ? restore_head(&cell, value)
+                                         : restore_hour(&cell, key.substr(end + 1), value);
   }
   if (good) return {};
   return Error{ErrorCode::kCorrupt, "item counters of \"" + std::string(id) + "\": malformed"};

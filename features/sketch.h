@@ -12,10 +12,12 @@
 // A member is a hash of 32 bits: it cannot be turned back into an id, but whoever has an id can ask
 // whether a small sketch may hold it; nothing can be removed from one.
 //
-// A plain value; not thread-safe.
+// A plain value, except that its members stand in the memory it was made with, if any was named
+// (a copy is on the heap); not thread-safe.
 #pragma once
 
 #include <cstdint>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,10 @@ namespace shanhuo {
 class UniqueSketch {
  public:
   static constexpr size_t kExactMax = 64;
+
+  UniqueSketch() = default;
+  // `memory` must outlive it, and whatever is moved from it.
+  explicit UniqueSketch(std::pmr::memory_resource* memory) : words_(memory) {}
 
   // `hash` must be of good quality in all bits (base/hash.h). True when the sketch changed.
   bool add(uint64_t hash);
@@ -57,7 +63,7 @@ class UniqueSketch {
   void make_dense();
 
   // At most kExactMax members ascending, or kDenseWords words of registers.
-  std::vector<uint32_t> words_;
+  std::pmr::vector<uint32_t> words_;
 };
 
 }  // namespace shanhuo

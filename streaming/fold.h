@@ -71,7 +71,7 @@ class Fold final : public Checkpointed {
     DeadReason undecodable;
     uint64_t hash = 0;  // of its event, for deduplication
   };
-  static constexpr size_t kAhead = 8;  // a few microseconds of work: longer than a miss
+  static constexpr size_t kAhead = 12;  // some microseconds of work: longer than a chain of misses
 
   const Ahead& decoded(const LogRecord& record);
   void look_at(const LogRecord& record, Ahead& ahead);
