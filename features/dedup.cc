@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <memory_resource>
 #include <utility>
 
 #include "base/check.h"
@@ -62,12 +63,14 @@ uint64_t read_big_endian(std::string_view bytes) {
 Deduplicator::Deduplicator(std::string_view name, const DedupOptions& options)
     : options_(options),
       prefix_("dd" + std::string(name) + ":"),
-      shards_(kShards, &memory_),
+      shards_(kShards),
       ring_(std::bit_ceil(static_cast<size_t>(options.window.count() / kBucket.count() + 3))) {
   CHECK(!name.empty() && name.size() <= 16 && name.find(':') == std::string_view::npos);
   CHECK(options.window >= kHour && options.window.count() <= 30 * kDay.count());
   CHECK(options.entries_max > 0);
 }
+
+Deduplicator::~Deduplicator() { clear(); }
 
 bool Deduplicator::live(uint64_t slot) const {
   const auto age =
@@ -117,11 +120,17 @@ void Deduplicator::forget_before(int64_t bucket) {
 }
 
 void Deduplicator::clear() {
-  for (Shard& shard : shards_) {
-    Slots(&memory_).swap(shard.slots);
-    shard.used = 0;
-  }
-  bytes_.store(0, std::memory_order_relaxed);
+  for (Shard& shard : shards_) set_capacity(shard, 0);
+}
+
+// All slots are free afterwards.
+void Deduplicator::set_capacity(Shard& shard, uint32_t capacity) {
+  std::pmr::polymorphic_allocator<uint64_t> memory(&memory_);
+  if (shard.capacity > 0) memory.deallocate(shard.slots, shard.capacity);
+  const auto before = static_cast<size_t>(shard.capacity);
+  shard = {.slots = capacity > 0 ? memory.allocate(capacity) : nullptr, .capacity = capacity};
+  std::fill_n(shard.slots, capacity, 0);
+  bytes_.fetch_add((capacity - before) * sizeof(uint64_t), std::memory_order_relaxed);
 }
 
 void Deduplicator::enforce_budget() {
@@ -131,18 +140,22 @@ void Deduplicator::enforce_budget() {
   }
 }
 
-void Deduplicator::prefetch(uint64_t hash) const {
-  const Shard& shard = shards_[shard_number(hash)];
-  if (shard.slots.empty()) return;
-  __builtin_prefetch(&shard.slots[stored_hash(hash) & (shard.slots.size() - 1)], 1);
+void Deduplicator::prefetch(uint64_t hash) {
+  expected_[expected_count_++ % kTogether] = hash;
+  if (expected_count_ % kTogether != 0) return;
+  for (const uint64_t each : expected_) {
+    const Shard& shard = shards_[shard_number(each)];
+    if (shard.capacity == 0) continue;
+    __builtin_prefetch(&shard.slots[stored_hash(each) & (shard.capacity - 1)], 1);
+  }
 }
 
 // False when it is there already.
 bool Deduplicator::remember(uint64_t hash, int64_t bucket) {
   Shard& shard = shards_[shard_number(hash)];
-  if (full(shard.used, shard.slots.size())) rebuild(shard);
+  if (full(shard.used, shard.capacity)) rebuild(shard);
   const uint64_t wanted = stored_hash(hash);
-  const size_t mask = shard.slots.size() - 1;
+  const size_t mask = shard.capacity - 1;
   uint64_t* place = nullptr;  // the first forgotten slot on the way
   size_t i = wanted & mask;
   for (; shard.slots[i] != 0; i = (i + 1) & mask) {
@@ -165,21 +178,19 @@ bool Deduplicator::remember(uint64_t hash, int64_t bucket) {
 
 // Drops forgotten slots and leaves the shard at most half full.
 void Deduplicator::rebuild(Shard& shard) {
-  std::vector<uint64_t> kept;
-  kept.reserve(shard.used);
-  for (const uint64_t slot : shard.slots) {
-    if (slot != 0 && live(slot)) kept.push_back(slot);
+  kept_.clear();
+  for (size_t i = 0; i < shard.capacity; ++i) {
+    const uint64_t slot = shard.slots[i];
+    if (slot != 0 && live(slot)) kept_.push_back(slot);
   }
-  const size_t before = shard.slots.capacity();
-  const size_t capacity = std::max(kSlotsMin, std::bit_ceil(2 * kept.size()));
-  Slots(capacity, &memory_).swap(shard.slots);
-  shard.used = kept.size();
-  for (const uint64_t slot : kept) {
-    size_t i = (slot >> 16) & (capacity - 1);
-    while (shard.slots[i] != 0) i = (i + 1) & (capacity - 1);
+  set_capacity(shard, static_cast<uint32_t>(std::max(kSlotsMin, std::bit_ceil(2 * kept_.size()))));
+  shard.used = static_cast<uint32_t>(kept_.size());
+  const size_t mask = shard.capacity - 1;
+  for (const uint64_t slot : kept_) {
+    size_t i = (slot >> 16) & mask;
+    while (shard.slots[i] != 0) i = (i + 1) & mask;
     shard.slots[i] = slot;
   }
-  bytes_.fetch_add((shard.slots.capacity() - before) * sizeof(uint64_t), std::memory_order_relaxed);
 }
 
 std::string Deduplicator::chunk_key(int64_t bucket, uint32_t seq) const {

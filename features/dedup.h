@@ -22,9 +22,9 @@
 // forgotten buckets are erased.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
-#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,11 +44,16 @@ class Deduplicator final : public Checkpointed {
  public:
   // `name`: 1..16 bytes without ':'.
   explicit Deduplicator(std::string_view name, const DedupOptions& options = {});
+  ~Deduplicator() override;
+  Deduplicator(const Deduplicator&) = delete;
+  Deduplicator& operator=(const Deduplicator&) = delete;
 
   // True when `hash` is new; it is remembered then. `hash` must be well mixed (base/hash.h). The
   // largest watermark (or ts) ever given counts.
   bool insert(uint64_t hash, Millis ts, Millis watermark);
-  void prefetch(uint64_t hash) const;  // a hint that insert() of it comes soon
+  // A hint that insert() of it comes, some events later. Hints take effect four at a time: one
+  // whose page the processor does not know holds it up, four of them no longer than one.
+  void prefetch(uint64_t hash);
 
   size_t size() const { return size_.load(std::memory_order_relaxed); }  // remembered now
   uint64_t forgotten() const {
@@ -67,14 +72,13 @@ class Deduplicator final : public Checkpointed {
   static constexpr size_t kShards = 1024;
   static constexpr size_t kSlotsMin = 16;
   static constexpr size_t kChunkHashes = 8192;
+  static constexpr size_t kTogether = 4;
 
-  using Slots = std::pmr::vector<uint64_t>;
+  // Small, so that all of them stay in the cache beside everything else.
   struct Shard {
-    using allocator_type = Slots::allocator_type;
-    explicit Shard(const allocator_type& memory) : slots(memory) {}
-
-    Slots slots;      // size a power of two; 0: free
-    size_t used = 0;  // slots that are not free, forgotten ones included
+    uint64_t* slots = nullptr;  // of memory_; 0: free
+    uint32_t capacity = 0;      // a power of two, or 0
+    uint32_t used = 0;          // slots that are not free, forgotten ones included
   };
   struct Bucket {
     size_t entries = 0;
@@ -100,6 +104,7 @@ class Deduplicator final : public Checkpointed {
   void enforce_budget();
   bool remember(uint64_t hash, int64_t bucket);
   void rebuild(Shard& shard);
+  void set_capacity(Shard& shard, uint32_t capacity);
   std::string chunk_key(int64_t bucket, uint32_t seq) const;
   void put_head();
   void put_chunk(const FrozenBucket& frozen, size_t from, size_t count);
@@ -109,7 +114,7 @@ class Deduplicator final : public Checkpointed {
   const DedupOptions options_;
   const std::string prefix_;  // "dd" name ":"
   HugePool memory_;
-  std::pmr::vector<Shard> shards_;
+  std::vector<Shard> shards_;
   std::vector<Bucket> ring_;  // by bucket number; size a power of two above the window's buckets
   bool started_ = false;      // the two below are set
   Millis watermark_;          // largest given
@@ -118,6 +123,9 @@ class Deduplicator final : public Checkpointed {
   std::atomic<size_t> size_{0};
   std::atomic<uint64_t> forgotten_{0};
   std::atomic<size_t> bytes_{0};
+  std::array<uint64_t, kTogether> expected_{};  // the last ones given to prefetch()
+  size_t expected_count_ = 0;
+  std::vector<uint64_t> kept_;  // scratch of rebuild()
 
   StateWriter* writer_ = nullptr;          // not null while a checkpoint runs
   std::vector<ForgottenBucket> to_erase_;  // their chunks go with the next checkpoint

@@ -110,7 +110,7 @@ void FeatureStore::expect(const Interaction& event, uint32_t partition) {
            .item_hash = hash64(event.item_id),
            .ts = event.ts,
            .interest = event.type != EventType::kImpression};
-  viewers_.prefetch_index(first.user_hash);
+  viewers_.expect(first.user_hash);
   interner_.prefetch(first.item_hash);
   if (looks_viewable(event, nullptr)) {
     const uint64_t place = exposure_place(event, first.user_hash, first.item_hash);
@@ -118,7 +118,6 @@ void FeatureStore::expect(const Interaction& event, uint32_t partition) {
   }
 
   Expected& second = before(3);
-  viewers_.prefetch_record(second.user_hash);
   second.item = interner_.likely(second.item_hash);
   if (second.item < options_.items.items_max) {
     items_.prefetch(second.item);
@@ -241,7 +240,7 @@ void FeatureStore::add_everywhere(const Counted& counted, uint64_t user_hash) {
   if (counted.known == nullptr) count_one(&unknown_items_);
   watermark_ = std::max({watermark_, counted.context.watermark, event.ts});
   items_.pass(watermark_);
-  viewers_.update(event.user_id, [&](PackedProfile& profile) {
+  viewers_.update(event.user_id, user_hash, [&](PackedProfile& profile) {
     apply_to_profile(profile, event, counted.item, counted.known, options_.profile);
   });
   if (counted.counts != Counts{}) {

@@ -39,7 +39,9 @@ class RecordIndex {
   // Hints to the processor: the slot of the hash will be wanted; and then, the record that is
   // probably meant (kNone: probably none).
   void prefetch(uint64_t hash) const {
-    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+    if (slots_.empty()) return;
+    __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+    asm volatile("");  // else GCC takes this for a function without effect and drops its calls
   }
   uint32_t likely(uint64_t hash) const {
     const auto any = [](uint32_t) { return true; };

@@ -21,7 +21,11 @@ void remember(PackedProfile& profile, const Interaction& event, ItemIndex index)
 void drop_ancient(PackedProfile& profile, Millis now);
 void note_session(PackedProfile& profile, Millis ts, Millis newer, Millis gap);
 void note_week(PackedProfile& profile, Millis ts, Millis newer);
-void note_counts(PackedProfile& profile, const Interaction& event, Millis newer, Millis older);
+// By what the profile decays, and the event, until the newer of their times; one of them is 1.
+struct Decay {
+  float state, event;
+};
+void note_counts(PackedProfile& profile, const Interaction& event, Decay decay);
 
 void decode_habits(const PackedProfile& profile, ViewerState& state);
 // Whether some fold can have made them.

@@ -1,16 +1,8 @@
-// The idea: keep integers, and let decay touch only the scale that they share.
+// An interaction touches every part of a profile: habits (user_habits.cc), interest vectors
+// (interest_vector.cc), affinities (here). All decay by the same age, whose powers are found
+// together (decay.h).
 //
-//   value = q * scale      decay: scale *= 2^(-dt / half-life)      add: q += delta / scale
-//
-// Untouched components keep their integers exactly; as the scale falls, additions grow in units of
-// it until one leaves 10 bits, then the scale doubles and every q is halved. So the largest
-// component stays between 1/4 and all of the range. What does not fit an integer is rounded down
-// after adding u(n, i) = frac(n * phi + i * c), the golden-ratio sequence over events n: additions
-// of a constant fraction f round up in f of all events, evenly spread, so their sum is right within
-// O(log n) steps.
-//
-// All loops are over 64 components without branches (the compiler vectorises them; this file is
-// built without contraction of a * b + c, so that the bits do not depend on the machine). Tested by
+// Built without contraction of a * b + c, so that the bits do not depend on the machine. Tested by
 // tests/features_user_state_test.cc against double arithmetic without any packing.
 #include "features/user_state.h"
 
@@ -22,6 +14,7 @@
 #include <utility>
 
 #include "features/decay.h"
+#include "features/interest_vector.h"
 #include "features/user_habits.h"
 
 namespace shanhuo {
@@ -29,10 +22,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "records are their own disk format");
 
-constexpr float kComponentMax = 511;    // of 10 bits, two's complement
-constexpr float kComponentSmall = 128;  // a smaller largest one wastes bits
-constexpr float kFirstComponent = 256;  // the largest one of a vector's first addition
-constexpr float kScaleMin = 1e-20F;     // below it a decayed value is nothing
+constexpr float kScaleMin = 1e-20F;  // below it a decayed value is nothing
 constexpr float kFirstAffinity = 1024;
 constexpr float kAffinityMax = 65535;
 constexpr int64_t kTimeMax = int64_t{1} << 60;  // so that differences of times do not overflow
@@ -61,91 +51,17 @@ constexpr EventWeight kWeights[kEventTypes] = {
     {2.0F, 3},    // deed
 };
 
-// Where each component stands in the dither's period.
-constexpr std::array<uint32_t, kDims> kPhases = [] {
-  std::array<uint32_t, kDims> phases{};
-  for (uint32_t i = 0; i < kDims; ++i) phases[i] = i * 0xC2B2AE35U;
-  return phases;
-}();
-
-using Integers = std::array<int32_t, kDims>;
-using Components = std::array<float, kDims>;
-
-void unpack(const PackedVector& packed, Integers& q) {
-  constexpr int kQuarter = kDims / 4;
-  for (int part = 0; part < 4; ++part) {
-    for (int i = 0; i < kQuarter; ++i) {
-      const int low = (packed.low[i] >> (2 * part)) & 3;
-      q[part * kQuarter + i] = packed.high[part * kQuarter + i] * 4 + low;
-    }
-  }
-}
-
-void pack(const Integers& q, PackedVector& packed) {
-  constexpr int kQuarter = kDims / 4;
-  for (int i = 0; i < kDims; ++i) packed.high[i] = static_cast<int8_t>(q[i] >> 2);
-  for (int i = 0; i < kQuarter; ++i) {
-    packed.low[i] =
-        static_cast<uint8_t>((q[i] & 3) | (q[i + kQuarter] & 3) << 2 |
-                             (q[i + 2 * kQuarter] & 3) << 4 | (q[i + 3 * kQuarter] & 3) << 6);
-  }
-}
-
-float largest(const Components& x) {
-  std::array<float, 16> top{};  // sixteen lanes, because a float maximum in order is slow
-  for (int i = 0; i < kDims; i += 16) {
-    for (int lane = 0; lane < 16; ++lane) {
-      const float a = std::fabs(x[i + lane]);
-      top[lane] = a > top[lane] ? a : top[lane];
-    }
-  }
-  float all = 0;
-  for (const float lane : top) all = lane > all ? lane : all;
-  return all;
-}
-
-// Rounds down after the dither of event `n`. 1,024 keeps the sum positive and all its digits exact.
-void round_dithered(const Components& x, uint32_t n, Integers& q) {
-  const uint32_t phase = n * 0x9E3779B9U;
-  for (int i = 0; i < kDims; ++i) {
-    const uint32_t u = (phase + kPhases[i]) >> 20;
-    const float dither = static_cast<float>(static_cast<int32_t>(2 * u + 1)) * (1.0F / 8192);
-    q[i] = static_cast<int32_t>(x[i] + (dither + 1024.0F)) - 1024;
-  }
-}
-
-// packed = packed * decay + weight * direction, whose largest component is `direction_top`.
-void add(PackedVector& packed, float decay, float weight, const Vector& direction,
-         float direction_top, uint32_t n) {
-  packed.scale *= decay;
-  if (packed.scale < kScaleMin) packed = PackedVector{};
-  const float reach = std::fabs(weight) * direction_top;
-  if (!(reach > 0)) return;
-  if (packed.scale == 0) packed.scale = std::max(reach / kFirstComponent, kScaleMin);
-  Integers q;
-  Components x;
-  unpack(packed, q);
-  const float factor = weight / packed.scale;
-  for (int i = 0; i < kDims; ++i) x[i] = static_cast<float>(q[i]) + factor * direction[i];
-  float top = largest(x);
-  float shrink = 1;
-  for (; top * shrink >= kComponentMax; shrink *= 0.5F) packed.scale *= 2;
-  for (; top > 1 && top * shrink < kComponentSmall; shrink *= 2) packed.scale *= 0.5F;
-  if (shrink != 1) {
-    for (int i = 0; i < kDims; ++i) x[i] *= shrink;
-  }
-  round_dithered(x, n, q);
-  pack(q, packed);
-}
-
-// The place of `key`; else a free place, else the lightest one, to be taken over.
+// The place of `key`; else the first free or lightest one, to be taken over. Without branches:
+// where a key stands is anyone's guess.
 int affinity_place(const PackedAffinities& packed, uint32_t key) {
-  int lightest = 0;
-  for (int i = 0; i < kAffinities; ++i) {
-    if (packed.weights[i] != 0 && packed.keys[i] == key) return i;
-    if (packed.weights[i] < packed.weights[lightest]) lightest = i;
+  uint32_t lightest = UINT32_MAX;  // weight * 8 + place
+  int found = kAffinities;
+  for (int i = kAffinities - 1; i >= 0; --i) {
+    const uint32_t weight = packed.weights[i];
+    lightest = std::min(lightest, weight << 3 | static_cast<uint32_t>(i));
+    found = packed.keys[i] == key && weight != 0 ? i : found;
   }
-  return lightest;
+  return found < kAffinities ? found : static_cast<int>(lightest & 7);
 }
 
 void add(PackedAffinities& packed, float decay, float weight, uint32_t key) {
@@ -164,12 +80,6 @@ void add(PackedAffinities& packed, float decay, float weight, uint32_t key) {
   }
   packed.keys[place] = key;
   packed.weights[place] = static_cast<uint16_t>(std::max(units, 0.0F) + 0.5F);
-}
-
-void decode(const PackedVector& packed, Vector& out) {
-  Integers q;
-  unpack(packed, q);
-  for (int i = 0; i < kDims; ++i) out[i] = static_cast<float>(q[i]) * packed.scale;
 }
 
 void decode(const PackedAffinities& packed, std::array<Affinity, kAffinities>& out) {
@@ -214,37 +124,38 @@ void apply_to_profile(PackedProfile& profile, const Interaction& event, ItemInde
   if (profile.events != UINT32_MAX) ++profile.events;
   note_session(profile, Millis(ts), newer, options.session_gap);
   note_week(profile, Millis(ts), newer);
-  note_counts(profile, event, newer, older);
+  const auto decays =
+      half_life_decays<4>(newer + older, {options.half_life_short, options.half_life_long,
+                                          options.half_life_affinity, kViewerRateHalfLife});
+  const auto decay = [&](size_t which) {
+    const auto factor = static_cast<float>(decays[which]);
+    return older.count() > 0 ? Decay{1, factor} : Decay{factor, 1};
+  };
+  const Decay in_short = decay(0), in_long = decay(1), in_affinities = decay(2);
+  note_counts(profile, event, decay(3));
   if (newer.count() > 0) drop_ancient(profile, Millis(ts));
   profile.last_event_ms += newer.count();
   profile.version = kProfileVersion;
   if (index != kNoItem) remember(profile, event, index);
 
-  static constexpr Vector kNowhere{};
   float weight = 0;
   if (item != nullptr) {
     weight = interest_weight(event, item->item.duration.value_or(Millis()).count());
   }
-  const auto fold = [&](Millis half_life, auto&& add_to) {
-    add_to(static_cast<float>(half_life_decay(newer, half_life)),
-           weight * static_cast<float>(half_life_decay(older, half_life)));
-  };
+  static constexpr Vector kNowhere{};
   const Vector& direction = item != nullptr ? item->vector : kNowhere;
-  const float top = weight == 0 ? 0 : largest(direction);
-  fold(options.half_life_short, [&](float decay, float w) {
-    add(profile.interest_short, decay, w, direction, top, profile.events);
-  });
-  fold(options.half_life_long, [&](float decay, float w) {
-    add(profile.interest_long, decay, w, direction, top, profile.events);
-  });
-  fold(options.half_life_affinity, [&](float decay, float w) {
-    const bool known = item != nullptr;
-    const bool in_category = known && !item->item.category.empty();
-    const bool in_county = known && item->county_code > 0;
-    add(profile.categories, decay, w, in_category ? item->category_hash : 0);
-    add(profile.counties, decay, w, in_county ? static_cast<uint32_t>(item->county_code) : 0);
-    add(profile.creators, decay, w, known ? item->creator_hash : 0);
-  });
+  const float top = weight == 0 ? 0 : largest_component(direction);
+  add_to_interest(profile.interest_short, in_short.state, weight * in_short.event, direction, top,
+                  profile.events);
+  add_to_interest(profile.interest_long, in_long.state, weight * in_long.event, direction, top,
+                  profile.events);
+  const float w = weight * in_affinities.event;
+  const bool in_category = item != nullptr && !item->item.category.empty();
+  const bool in_county = item != nullptr && item->county_code > 0;
+  add(profile.categories, in_affinities.state, w, in_category ? item->category_hash : 0);
+  add(profile.counties, in_affinities.state, w,
+      in_county ? static_cast<uint32_t>(item->county_code) : 0);
+  add(profile.creators, in_affinities.state, w, item != nullptr ? item->creator_hash : 0);
 }
 
 ViewerState decode(const PackedProfile& profile) {
@@ -252,8 +163,8 @@ ViewerState decode(const PackedProfile& profile) {
   state.known = profile.events > 0;
   state.events = profile.events;
   state.last_event = Millis(profile.last_event_ms);
-  decode(profile.interest_short, state.interest_short);
-  decode(profile.interest_long, state.interest_long);
+  unpack_interest(profile.interest_short, state.interest_short);
+  unpack_interest(profile.interest_long, state.interest_long);
   decode(profile.categories, state.categories);
   decode(profile.counties, state.counties);
   decode(profile.creators, state.creators);

@@ -1,13 +1,17 @@
-// How a checkpoint sees the state of begin_checkpoint() although updates go on: a record changed
-// since then carries dirty_mark_, one frozen and not yet written the other mark. Whoever is about
-// to change a frozen record writes it first, and its later turn finds the mark gone. Marks swap
-// roles at each begin_checkpoint(), which is sound because no frozen mark outlives its checkpoint.
+// Looking ahead (expect()). From a viewer's hash to the record is a chain of three places that
+// miss: the index's slot, the slab's pointer, the record. A prefetch of a place whose page the
+// processor does not know waits for the translation, a hundred nanoseconds of a large table, and
+// holds up what follows. So the steps of four events are taken together, and wait together; and the
+// record's other lines, whose page is known by then, are asked for one record at a time, because
+// the processor has room for some twenty lines on their way.
 //
-// A written record carries the mark of its checkpoint until it changes again, and may be evicted
-// once that checkpoint is durable (one of kSavedMarks checkpoints ago waits for nothing, no harm).
-// kSpared is the second chance: set when a record is written, taken by the hand.
+//   events ago  step
+//   0..3        the slot                  four at once
+//   2..5        the slab's pointer        four at once
+//   4..7        the record's first line   four at once
+//   9           its other lines
 //
-//   mark := 0 clean | 1, 2 dirty or frozen | 3.. written, + kSpared
+// How a record stands to checkpoints (mark): viewer_table_checkpoint.cc.
 //
 // What is not in memory is what the store says, but for those whom the store still has because
 // the checkpoint that erases them is not durable: Shard::gone.
@@ -21,17 +25,9 @@
 namespace shanhuo {
 namespace {
 
-constexpr std::string_view kPrefix = "vp";
-constexpr int kShardShift = 24;
-constexpr uint32_t kNumberMask = (1U << kShardShift) - 1;
-constexpr uint8_t kFirstSavedMark = 3, kSavedMarks = 124, kSpared = 0x80;
 constexpr int kHandSteps = 32;          // at most, to find one to evict
 constexpr size_t kShardsRelieved = 32;  // by one make_room()
 constexpr int kEvictedEach = 16;        // of each of those
-
-uint8_t saved_mark(uint64_t checkpoint) {
-  return static_cast<uint8_t>(kFirstSavedMark + checkpoint % kSavedMarks);
-}
 
 size_t long_id_bytes(size_t size, size_t inline_max) {
   return size <= inline_max ? 0 : sizeof(std::string) + size + 1;
@@ -46,8 +42,18 @@ std::string_view ViewerTable::Shard::id_of(const Record& record) const {
   return long_ids[place];
 }
 
+// All lines of the record are asked for at once: whoever finds it reads them all.
+void ViewerTable::prefetch_lines(const char* record) {
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < sizeof(Record); at += kLine) __builtin_prefetch(record + at, 1);
+}
+
 uint32_t ViewerTable::Shard::find(uint64_t hash, std::string_view user_id) const {
-  return index.find(hash, [&](uint32_t number) { return id_of(at(number)) == user_id; });
+  return index.find(hash, [&](uint32_t number) {
+    const Record& record = at(number);
+    prefetch_lines(reinterpret_cast<const char*>(&record));
+    return id_of(record) == user_id;
+  });
 }
 
 ViewerTable::ViewerTable(const ViewerTableOptions& options)
@@ -118,13 +124,30 @@ void ViewerTable::remove(Shard& shard, uint64_t hash, uint32_t number) {
   shard.free.push_back(number);
 }
 
-void ViewerTable::prefetch_record(uint64_t hash) const {
-  const Shard& shard = shard_of(hash);
-  const uint32_t number = shard.index.likely(hash);
-  if (number == RecordIndex::kNone) return;
-  const auto* record = reinterpret_cast<const char*>(&shard.at(number));
-  constexpr size_t kLine = 64;
-  for (size_t at = 0; at < sizeof(Record); at += kLine) __builtin_prefetch(record + at, 1);
+void ViewerTable::expect(uint64_t hash) {
+  const auto ago = [&](size_t events) -> Expected& {
+    return expected_[(expected_count_ - events) % kExpected];
+  };
+  ++expected_count_;
+  ago(0) = {.hash = hash};
+  if (expected_count_ % kTogether == 0) {
+    for (size_t n = 0; n < kTogether; ++n) shard_of(ago(n).hash).index.prefetch(ago(n).hash);
+    for (size_t n = 4; n < 4 + kTogether; ++n) {
+      Expected& each = ago(n);
+      if (each.number == RecordIndex::kNone) continue;
+      each.record = reinterpret_cast<const char*>(&shard_of(each.hash).at(each.number));
+      __builtin_prefetch(each.record, 1);
+    }
+  } else if (expected_count_ % kTogether == 2) {
+    for (size_t n = 2; n < 2 + kTogether; ++n) {
+      Expected& each = ago(n);
+      const Shard& shard = shard_of(each.hash);
+      each.number = shard.index.likely(each.hash);
+      if (each.number == RecordIndex::kNone) continue;
+      __builtin_prefetch(&shard.slabs[each.number / kSlabRecords]);
+    }
+  }
+  if (ago(9).record != nullptr) prefetch_lines(ago(9).record);
 }
 
 PackedProfile* ViewerTable::writable(Shard& shard, uint64_t hash, std::string_view user_id,
@@ -292,109 +315,6 @@ size_t ViewerTable::bytes() const {
 
 ViewerTableStats ViewerTable::stats() const {
   return {cold_, cold_reads_, cold_looks_, cold_failures_, evicted_, grown_, stalls_};
-}
-
-// ---- Checkpoints ----
-
-void ViewerTable::begin_checkpoint(StateWriter& writer) {
-  CHECK(writer_ == nullptr);
-  if (!committed_) checkpoint_committed();  // they run one after the other
-  for (const std::string& user_id : erased_) {
-    key_.assign(kPrefix).append(user_id);
-    writer.erase(key_);  // before any put, so that a viewer who came back is written after it
-  }
-  erasing_ = std::exchange(erased_, {});
-  const uint64_t viewers = size();
-  writer.put(kPrefix, {reinterpret_cast<const char*>(&viewers), sizeof viewers});
-  writer_ = &writer;
-  ++checkpoint_;
-  committed_ = false;
-  frozen_.swap(dirty_);
-  frozen_done_ = 0;
-  dirty_mark_ = 3 - dirty_mark_;
-}
-
-// The fold's thread is the only one that changes records and indexes, so it reads them without
-// locks.
-bool ViewerTable::checkpoint_step(size_t records_max) {
-  CHECK(writer_ != nullptr);
-  for (size_t n = 0; n < records_max && frozen_done_ < frozen_.size(); ++n, ++frozen_done_) {
-    const uint32_t name = frozen_[frozen_done_];
-    const Shard& shard = shards_[name >> kShardShift];
-    Record& record = shard.at(name & kNumberMask);
-    if (record.mark == 3 - dirty_mark_) save(shard, record);
-  }
-  if (frozen_done_ < frozen_.size()) return false;
-  frozen_.clear();
-  writer_ = nullptr;
-  return true;
-}
-
-void ViewerTable::save(const Shard& shard, Record& record) {
-  key_.assign(kPrefix).append(shard.id_of(record));
-  writer_->put(key_, profile_bytes(record.profile));
-  record.mark = saved_mark(checkpoint_) | kSpared;
-}
-
-void ViewerTable::checkpoint_committed() {
-  committed_ = true;
-  for (const std::string& user_id : erasing_) {
-    Shard& shard = shard_of(hash64(user_id));
-    const std::lock_guard lock(shard.mutex);
-    const auto found = shard.gone.find(user_id);
-    if (found != shard.gone.end() && found->second <= checkpoint_) shard.gone.erase(found);
-  }
-  erasing_.clear();
-}
-
-Status ViewerTable::restore(const StateReader& reader) {
-  CHECK(size() == 0);
-  const auto head = reader.get(kPrefix);
-  if (!head.ok()) return head.error();
-  uint64_t viewers = 0;  // without a head (written before there was one): counted
-  if (head.value() && head.value()->size() != sizeof viewers) {
-    return Error{ErrorCode::kCorrupt, "malformed number of viewers"};
-  }
-  if (head.value()) std::memcpy(&viewers, head.value()->data(), sizeof viewers);
-  const Error too_many{ErrorCode::kTooLarge, "more viewers on disk than viewers_max = " +
-                                                 std::to_string(options_.viewers_max)};
-  if (viewers > options_.viewers_max) return too_many;
-
-  uint64_t seen = 0;
-  bool enough = false;
-  const Status scanned =
-      reader.scan(kPrefix, [&](std::string_view key, std::string_view value) -> Status {
-        if (key.size() == kPrefix.size()) return {};
-        enough = enough || bytes_ > budget_ - budget_ / 16;  // shards do not fill evenly
-        if (enough && head.value()) return Error{ErrorCode::kUnavailable, ""};
-        if (++seen > options_.viewers_max) return too_many;
-        return enough ? Status() : restore_one(key.substr(kPrefix.size()), value);
-      });
-  if (!scanned.ok() && !(enough && head.value())) return scanned;
-  if (!head.value()) viewers = seen;
-  if (viewers < seen || (!enough && viewers != seen)) {
-    return Error{ErrorCode::kCorrupt, "the number of viewers does not hold"};
-  }
-  cold_ = viewers - size();
-  size_ = viewers;
-  return {};
-}
-
-// Leaves a viewer on disk when the shard has no room.
-Status ViewerTable::restore_one(std::string_view user_id, std::string_view value) {
-  PackedProfile profile;
-  Status read = read_profile(value, profile);
-  if (!read.ok()) return read.error().within("viewer " + std::string(user_id));
-  if (user_id.size() > kIdBytesMax) {
-    return Error{ErrorCode::kCorrupt, "viewer profile under a key without a valid id"};
-  }
-  const uint64_t hash = hash64(user_id);
-  Shard& shard = shard_of(hash);
-  const std::lock_guard lock(shard.mutex);
-  if (over(shard)) return {};
-  shard.at(create(shard, hash, user_id)).profile = profile;
-  size_.fetch_add(1, std::memory_order_relaxed);
-  return {};
 }
 
 }  // namespace shanhuo

@@ -74,7 +74,11 @@ class ViewerTable final : public Checkpointed {
   // cannot be read: make_room() fails from then on.
   template <typename Change>
   bool update(std::string_view user_id, Change&& change) {
-    const uint64_t hash = hash64(user_id);
+    return update(user_id, hash64(user_id), std::forward<Change>(change));
+  }
+  // The same for who has hash64(user_id) at hand.
+  template <typename Change>
+  bool update(std::string_view user_id, uint64_t hash, Change&& change) {
     Shard& shard = shard_of(hash);
     std::unique_lock lock(shard.mutex);
     PackedProfile* profile = writable(shard, hash, user_id, lock);
@@ -83,10 +87,10 @@ class ViewerTable final : public Checkpointed {
     return true;
   }
 
-  // Hints that an update of the viewer with this hash64(user_id) comes soon: first the index, then,
-  // some work later, the record. The fold's thread only.
-  void prefetch_index(uint64_t hash) const { shard_of(hash).index.prefetch(hash); }
-  void prefetch_record(uint64_t hash) const;
+  // A hint that an update of the viewer with this hash64(user_id) comes, kExpectedAhead calls
+  // later. Call it for each event to come, in their order; the fold's thread only.
+  void expect(uint64_t hash);
+  static constexpr size_t kExpectedAhead = 10;
 
   // False, `out` untouched, when there is no such viewer.
   bool copy(std::string_view user_id, PackedProfile& out) const;
@@ -113,11 +117,19 @@ class ViewerTable final : public Checkpointed {
   static constexpr size_t kSlabRecords = 16;
   static constexpr size_t kInlineIdBytes = 38;
   static constexpr size_t kViewerBytes = 600;  // what one is taken to cost, a long id aside
+  static constexpr std::string_view kPrefix = "vp";
+  // A dirty record is named by shard * 2^24 + number.
+  static constexpr int kShardShift = 24;
+  static constexpr uint32_t kNumberMask = (1U << kShardShift) - 1;
+  // Of Record::mark.
+  static constexpr uint8_t kFirstSavedMark = 3, kSavedMarks = 124, kSpared = 0x80;
+  // Of expect().
+  static constexpr size_t kExpected = 16, kTogether = 4;
 
   struct Record {
     PackedProfile profile;
-    uint8_t id_size;          // 0: the record is free
-    uint8_t mark;             // how it stands to checkpoints, see viewer_table.cc; fold thread only
+    uint8_t id_size;  // 0: the record is free
+    uint8_t mark;  // how it stands to checkpoints, see viewer_table_checkpoint.cc; fold thread only
     char id[kInlineIdBytes];  // the id, or its number in long_ids (u32) when it is longer
   };
   static_assert(sizeof(Record) + RecordIndex::kBytesPerRecordMax <= kViewerBytes);
@@ -147,10 +159,18 @@ class ViewerTable final : public Checkpointed {
     uint32_t find(uint64_t hash, std::string_view user_id) const;
   };
 
+  // An event to come, as far as its viewer's record is found.
+  struct Expected {
+    uint64_t hash = 0;
+    uint32_t number = RecordIndex::kNone;
+    const char* record = nullptr;
+  };
+
   static constexpr size_t shard_number(uint64_t hash) { return hash >> 56; }
   Shard& shard_of(uint64_t hash) { return shards_[shard_number(hash)]; }
   const Shard& shard_of(uint64_t hash) const { return shards_[shard_number(hash)]; }
 
+  static void prefetch_lines(const char* record);
   using Lock = std::unique_lock<std::mutex>;
   PackedProfile* writable(Shard& shard, uint64_t hash, std::string_view user_id, Lock& lock);
   uint32_t bring(Shard& shard, uint64_t hash, std::string_view user_id, Lock& lock);
@@ -160,6 +180,9 @@ class ViewerTable final : public Checkpointed {
   bool may_be_cold(const Shard& shard, std::string_view user_id) const;
   Result<bool> read_cold(std::string_view user_id, PackedProfile& out) const;
   bool durable(uint8_t mark) const;
+  static uint8_t saved_mark(uint64_t checkpoint) {
+    return static_cast<uint8_t>(kFirstSavedMark + checkpoint % kSavedMarks);
+  }
   bool evict(Shard& shard);
   bool over(const Shard& shard) const { return shard.bytes > budget_ / kShards; }
   bool crowded(const Shard& shard) const {
@@ -180,7 +203,7 @@ class ViewerTable final : public Checkpointed {
   const StateReader* store_ = nullptr;
   size_t budget_ = SIZE_MAX;  // of the bytes of all shards
 
-  // Fold thread only. A dirty record is named by shard * 2^24 + number.
+  // Fold thread only.
   size_t crowded_ = 0;             // shards that hold too much to go on
   size_t bytes_ = 0;               // of all shards
   Status unreadable_;              // why a cold viewer's event could not be folded
@@ -193,6 +216,8 @@ class ViewerTable final : public Checkpointed {
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> frozen_;
   size_t frozen_done_ = 0;
+  std::array<Expected, kExpected> expected_;  // the last ones, by expected_count_
+  size_t expected_count_ = 0;
   std::vector<std::string> erased_;   // user ids, since the last begin_checkpoint()
   std::vector<std::string> erasing_;  // by the checkpoint that was begun last
   std::string key_;                   // scratch

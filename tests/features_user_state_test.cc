@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <random>
 
+#include "base/hash.h"
 #include "features/decay.h"
+#include "features/interest_vector.h"
 #include "features/user_state.h"
 
 namespace shanhuo {
@@ -26,6 +29,20 @@ TEST(HalfLifeDecay, AgreesWithExp2) {
   }
   EXPECT_EQ(half_life_decay(Millis(-5), half_life), 1.0);
   EXPECT_NEAR(half_life_decay(Millis(kDayMs), half_life), 0.5, 1e-12);
+}
+
+TEST(HalfLifeDecay, OfSeveralHalfLivesTogetherHasTheSameBits) {
+  std::mt19937_64 random(12);
+  for (int n = 0; n < 20'000; ++n) {
+    std::array<Millis, 4> half_lives;
+    for (Millis& each : half_lives)
+      each = Millis(static_cast<int64_t>(random() % (1ULL << 40)) + 1);
+    const Millis age(static_cast<int64_t>(random() >> (20 + random() % 44)) - 1'000);
+    const auto together = half_life_decays<4>(age, half_lives);
+    for (size_t i = 0; i < 4; ++i) {
+      ASSERT_EQ(together[i], half_life_decay(age, half_lives[i])) << age.count();
+    }
+  }
 }
 
 struct Fixture {
@@ -203,6 +220,53 @@ TEST(UserState, SameEventsGiveTheSameBytes) {
     }
   }
   EXPECT_EQ(profile_bytes(profiles[0]), profile_bytes(profiles[1]));
+}
+
+// With vector instructions or without: small and huge additions, such as turn the vector around,
+// and decay from none to all.
+TEST(InterestVector, BothFormsGiveTheSameBytes) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Fixture f(seed);
+    PackedVector fast{}, plain{};
+    for (uint32_t n = 0; n < 1'000; ++n) {
+      Vector direction = f.unit_vector();
+      for (float& x : direction) x = f.random() % 3 == 0 ? 0 : x;
+      const auto exponent = static_cast<int>(f.random() % 24) - 12;
+      const float weight =
+          f.random() % 5 == 0 ? 0 : std::ldexp(f.random() % 2 == 0 ? 1.5F : -1.0F, exponent);
+      const float decay = f.random() % 100 == 0
+                              ? 1e-12F
+                              : 1 - std::ldexp(1.0F, -1 - static_cast<int>(f.random() % 20));
+      const float top = weight == 0 ? 0 : largest_component(direction);
+      const auto event = static_cast<uint32_t>(f.random());
+      add_to_interest(fast, decay, weight, direction, top, event);
+      add_to_interest_plain(plain, decay, weight, direction, top, event);
+      ASSERT_EQ(std::memcmp(&fast, &plain, sizeof(fast)), 0) << seed << " " << n;
+    }
+  }
+}
+
+// The bytes are in checkpoints and are compared between machines: whoever changes this number gives
+// the same log another state.
+TEST(UserState, TheBytesAreThoseOfEveryBuildSoFar) {
+  std::mt19937_64 random(21);
+  uint64_t digest = 0;
+  for (int viewer = 0; viewer < 20; ++viewer) {
+    PackedProfile profile{};
+    int64_t now = kStart;
+    for (int n = 0; n < 400; ++n) {
+      CatalogueItem item = Fixture::item({}, static_cast<uint32_t>(random() % 60));
+      for (float& x : item.vector) x = static_cast<float>(random() % 2'001) / 4'000.0F - 0.25F;
+      now += static_cast<int64_t>(random() >> (34 + random() % 30));
+      Interaction event;
+      event.type = static_cast<EventType>(random() % kEventTypes);
+      event.ts = Millis(now - static_cast<int64_t>(random() % 3 == 0 ? random() % kDayMs : 0));
+      event.watch_ms = static_cast<int64_t>(random() % 60'000) - 10'000;
+      apply_to_profile(profile, event, item.index, random() % 9 == 0 ? nullptr : &item);
+    }
+    digest = hash_combine(digest, hash64(profile_bytes(profile)));
+  }
+  EXPECT_EQ(digest, 0xd4b899036b0f24d0ULL);
 }
 
 TEST(UserState, TenYearsLaterNothingIsLeftButTheCount) {

@@ -96,6 +96,27 @@ TEST(ViewerTable, CheckpointsHoldTheStateOfTheirBeginning) {
   }
 }
 
+// Some of those expected are new, some are erased before their turn, some never come.
+TEST(ViewerTable, LookingAheadChangesNothing) {
+  std::mt19937_64 random(3);
+  ViewerTable table;
+  Twin twin;
+  std::vector<std::string> coming;
+  for (int n = 0; n < 30'000; ++n) {
+    coming.push_back(user(random() % (1 + static_cast<uint64_t>(n) / 10)));
+    if (random() % 10 != 0) table.expect(hash64(coming.back()));
+    if (random() % 50 == 0) {
+      const std::string gone =
+          coming[coming.size() - 1 - random() % std::min<size_t>(20, coming.size())];
+      ASSERT_EQ(table.erase(gone), twin.erase(gone) == 1);
+    }
+    if (coming.size() <= ViewerTable::kExpectedAhead) continue;
+    const std::string& now = coming[coming.size() - 1 - ViewerTable::kExpectedAhead];
+    set(table, now, twin[now] = static_cast<uint32_t>(n + 1));
+  }
+  expect_equal(table, twin);
+}
+
 TEST(ViewerTable, RefusesBeyondItsLimitAndCounts) {
   ViewerTable table({.viewers_max = 2});
   set(table, "a", 1);
