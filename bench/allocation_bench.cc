@@ -2,7 +2,7 @@
 //   build/release/allocation_bench
 // Each call is of another random page, timed one by one; its candidates have just been written, as
 // scoring leaves them. Microseconds:
-//   p50_us, p99_us   of all calls
+//   p50_us, p99_us, p999_us   of all calls
 //   own_p99_us       of calls during which the kernel gave the processor to nobody else
 //   preempted        how many were not; on a busy machine p99_us counts these, too
 //   pass_us, x_pass  median of one pass over the same bytes, and how many of them a call costs
@@ -182,6 +182,7 @@ void BM_Allocate(benchmark::State& state) {
   }
   state.counters["p50_us"] = all.us(0.5);
   state.counters["p99_us"] = all.us(0.99);
+  state.counters["p999_us"] = all.us(0.999);
   state.counters["own_p99_us"] = own.us(0.99);
   state.counters["preempted"] = static_cast<double>(preempted);
   state.counters["pass_us"] = pass.us(0.5);

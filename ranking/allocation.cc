@@ -6,27 +6,34 @@
 // With R_j(p) = (1 + nu) sum over q >= p of s_(q-j) d_q, the list slid down by j from p on, putting
 // an item at p behind j others costs the viewer R_j(p) - R_(j+1)(p+1): suffix sums, made once.
 //
-// 1. Who may stand on a best page. All (d_p, e_p) lie between two extreme directions, so a
-// candidate that is at least as good in both is at least as good at every position (where e is
-// proportional to d they are one). Take k for i on a best page: the page loses nothing, unless one
-// of the at most two others forbids k. It does so by being k, or by something that k has and i has
-// not: a program, or a county, creator or category where those are limited. If the better ones of
-// the same slots, gap and priority ("shape") include more that share nothing than two others can
-// forbid (blockers_), i is not needed; nor if as many of exactly its programs are better as may
-// stand together. A pass over candidates in descending order keeps a few of each shape: O(k).
+// 1. Bounds first (allocation_bounds.cc). All (d_p, e_p) lie between two extreme directions, and an
+// item's worth in both bounds it everywhere (where e is proportional to d they are one). Those who
+// are worth most make a page at once. Another item i stands on a better one only if, at some p, the
+// best page with two others and a place at p plus H(i, p) is more than that page gains; the two
+// others are worth at most what the best are, and of a program that has room for one item only one
+// is on a page. So a threshold of worth for those who name the best one's program, one for the next
+// one's, one for all others, leaves a handful of 200.
 //
 // An item that already stands at rank r moves up: its own place disappears, the list behind closes
-// ranks. Nobody can take its part, so these are all kept; beyond the page's end a rank is no place.
+// ranks. That costs at least leaves(), which its bound pays; beyond the page's end a rank is no
+// place.
 //
-// (allocation_candidates.cc)
+// 2. Of those, who replaces whom (allocation_candidates.cc). Take k for i on a best page, k as good
+// in both directions: the page loses nothing, unless one of the at most two others forbids k. It
+// does so by being k, or by something that k has and i has not: a program, or a county, creator or
+// category where those are limited. If the better ones of the same slots and gap ("shape") include
+// more that share nothing than two others can forbid (blockers_), i is not needed; nor if as many
+// of exactly its programs are better as may stand together. Nobody can take the part of one who
+// moves.
 //
-// 2. The page, by sets of items (allocation_search.cc): for one set the best places are a walk over
-// the positions with the subset that is in already, exact, moves and holes included. Sets grow item
-// by item in the order of what each gains alone, and a set is given up when even the relaxed walk
-// (the best of all that follow at each position, as often as there is room) beats nothing.
+// 3. The page, by sets of items (allocation_search.cc): for one set the best places are a walk over
+// the positions with the subset that is in already, exact, moves and holes included
+// (allocation_walk.cc). Sets grow item by item; one walk for a set, with the best that may follow
+// in the places of the others, bounds it with each of its next items, and those are tried in that
+// order until none may be better than the best page so far.
 //
-// 3. Priority: programs of the highest priority choose first, exactly; what they chose stays, and
-// the next ones choose around it. Equal priorities choose together.
+// Priority: programs of the highest priority choose first, exactly; what they chose stays, and the
+// next ones choose around it. Equal priorities choose together.
 //
 // A candidate that gains nothing alone is never inserted. Cost: bench/allocation_bench.cc.
 //
@@ -36,6 +43,7 @@
 #include "ranking/allocation.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 #include "ranking/allocation_search.h"
@@ -50,18 +58,55 @@ AllocationSearch::AllocationSearch(const PageTerms& terms, std::span<const Alloc
       weight_(1 + terms.viewer_price) {}
 
 void AllocationSearch::prepare_rest() {
-  const size_t stride = static_cast<size_t>(positions_) + 1;
+  const auto positions = static_cast<size_t>(positions_);
+  const size_t stride = positions + 1;
   s_.rest.resize((kInsertionsMax + 1) * stride);
   const auto n = static_cast<int>(terms_.organic.size());
+  const double *organic = terms_.organic.data(), *discount = terms_.discount.data();
+  double* rest = s_.rest.data();
   std::array<double, kInsertionsMax + 1> sum{};
-  for (int p = positions_; p >= 0; --p) {
-    const double d = p < positions_ ? weight_ * terms_.discount[p] : 0;
-    for (int j = 0; j <= kInsertionsMax; ++j) {
-      const int r = p - j;
-      if (r >= 0 && r < n) sum[j] += terms_.organic[r] * d;
-      s_.rest[j * stride + p] = sum[j];
+  for (int j = 0; j <= kInsertionsMax; ++j) rest[j * stride + positions] = 0;
+  for (int p = positions_ - 1; p >= 0; --p) {
+    const double d = weight_ * discount[p];
+    if (p >= kInsertionsMax && p < n) {
+      for (int j = 0; j <= kInsertionsMax; ++j) sum[j] += organic[p - j] * d;
+    } else {
+      for (int j = 0; j <= std::min(p, kInsertionsMax); ++j) {
+        if (p - j < n) sum[j] += organic[p - j] * d;
+      }
     }
+    for (int j = 0; j <= kInsertionsMax; ++j) rest[j * stride + p] = sum[j];
   }
+}
+
+// What each step of the window costs and is worth.
+void AllocationSearch::prepare_window() {
+  const auto width = static_cast<size_t>(width_);
+  s_.slide.resize(kInsertionsMax * width);
+  for (int j = 0; j < kInsertionsMax; ++j) {
+    const double *stays = rest(j) + begin_, *slides = rest(j + 1) + begin_ + 1;
+    double* cost = s_.slide.data() + j * width;
+    for (size_t k = 0; k < width; ++k) cost[k] = stays[k] - slides[k];
+  }
+  s_.by_share.resize(width);
+  for (size_t k = 0; k < width; ++k) {
+    const double share = terms_.discount[begin_ + k] + terms_.examine[begin_ + k];
+    s_.by_share[k] = share > 0 ? 1 / share : std::numeric_limits<double>::infinity();
+  }
+  row_size_ = (width_ + 1) & ~1;
+  s_.row_of.assign(items_.size(), -1);
+  s_.worth.resize((s_.plain.size() + kInsertionsMax) * static_cast<size_t>(row_size_));
+  s_.walk.resize((width + 1) << kInsertionsMax);
+}
+
+// Leaving rank r costs sum over q >= r of (s_q - s_(q+1)) d_(q+J) if J items are put in above it:
+// d falls, and others who leave only widen the steps of s, so it is no less than for J = m.
+double AllocationSearch::leaves(const AllocationItem& item) const {
+  if (item.rank < 0) return 0;
+  const int more = terms_.insertions_max - 1, p = item.rank + more;
+  if (p >= std::min(positions_, static_cast<int>(terms_.organic.size()))) return 0;
+  const double cost = rest(more)[p] - rest(more + 1)[p + 1];
+  return std::max(0.0, weight_ * terms_.organic[item.rank] * terms_.discount[p] - cost);
 }
 
 double AllocationSearch::own_place(const AllocationItem& item) const {
@@ -80,22 +125,14 @@ AllocationResult AllocationSearch::run() {
   find_directions();
   find_reach();
   collect();
-  group_plain();
-  keep_best();
-  const size_t n = s_.kept.size();
-  s_.order.resize(n);
-  for (size_t i = 0; i < n; ++i) {
-    s_.order[i] = static_cast<uint64_t>(INT32_MAX - int64_t{s_.kept[i].priority}) << 32 | i;
-  }
-  if (!std::is_sorted(s_.order.begin(), s_.order.end())) {
-    std::sort(s_.order.begin(), s_.order.end());
-  }
-  s_.worth.resize((2 * n + kInsertionsMax + 1) * static_cast<size_t>(positions_));
-  for (size_t begin = 0; begin < n;) {
-    size_t end = begin;
-    while (end < n && s_.order[end] >> 32 == s_.order[begin] >> 32) ++end;
-    run_priority({&s_.order[begin], end - begin});
-    begin = end;
+  if (s_.plain.empty()) return result_;
+  prepare_window();
+  find_pairs();
+  for (int64_t below = int64_t{priority_max_} + 1; fixed_count_ < terms_.insertions_max;) {
+    find_group(below);
+    if (group_.empty()) break;
+    below = group_.front().priority;
+    run_group();
   }
   result_.count = fixed_count_;
   result_.placed = fixed_;

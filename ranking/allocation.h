@@ -71,10 +71,9 @@ struct AllocationResult {
 
 // Memory of the search, reused from call to call. What it holds is explained in allocation.cc.
 struct AllocationScratch {
-  struct Plain {  // a candidate that can gain
-    double low, high;
-    uint64_t shape;
-    int item;
+  struct Plain {  // a candidate that may gain; most: the larger of low and high, less its place
+    double low, high, most;
+    int item, priority;
   };
   struct Keys {
     uint64_t programs, county, creator, category;
@@ -83,9 +82,8 @@ struct AllocationScratch {
     double low, high;
     Keys keys;
     uint64_t programs;
-    int item, priority;
-    int next;       // in its shape, worse; -1: the last
-    bool competes;  // false: it is only listed
+    int item;
+    int next;  // in its shape, worse; -1: the last
   };
   struct Shape {
     uint64_t word = 0;
@@ -93,28 +91,23 @@ struct AllocationScratch {
     int head = -1, tail = -1;
     double closed = 0;  // nobody who comes later and is no better in `high` is kept
   };
-  struct Class {  // of candidates that are equal but for the value
-    uint64_t shape = 0;
-    uint32_t call = 0;
-    int item = 0;  // one of them
-    double closed = 0;
-  };
-  struct Row {
-    double gain;          // the best alone
+  struct Open {  // a row of a set's search; bound: no page with both gains more
+    double bound, leaves;
     const double* worth;  // per position of the window; -infinity where it may not stand
     int item;
   };
-  std::vector<double> rest;             // (kInsertionsMax + 1) x (positions + 1), row-major
-  std::vector<double> reach, by_share;  // per position
-  std::vector<Plain> plain, listed;     // from outside the page, and of it
-  std::vector<uint64_t> order;
-  std::vector<uint32_t> group, open;
-  std::vector<Shape> shapes;
-  std::vector<Class> classes;
-  uint32_t calls = 0;
+  std::vector<double> rest;         // (kInsertionsMax + 1) x (positions + 1), row-major
+  std::vector<double> reach;        // per position
+  std::vector<double> slide;        // kInsertionsMax x width of the window, row-major
+  std::vector<double> by_share;     // per position of the window: 1 / (d + e)
+  std::vector<Plain> plain, group;  // all; of one priority
+  std::vector<Plain> top, near;     // of those: worth much; that no bound excludes
   std::vector<Kept> kept;
-  std::vector<double> worth;  // rows of kept items and what follows them
-  std::vector<Row> rows;
+  std::vector<Shape> shapes;
+  uint32_t calls = 0;
+  std::vector<int> row_of;         // per item: its row, or a sign
+  std::vector<double> worth;       // rows
+  std::vector<Open> open;          // a stack of lists
   std::vector<double> moved_rest;  // 8 x (positions + 1)
   std::vector<double> walk;        // (positions + 1) x 8
 };

@@ -289,6 +289,41 @@ Case crowded_case(std::mt19937_64& random) {
   return c;
 }
 
+// Programs as many as candidates, each with slots and a gap of its own, and limits that clash.
+Case wide_case(std::mt19937_64& random, int k, int positions, int programs) {
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  std::uniform_real_distribution<double> unit(0, 1);
+  Case c = random_page(random, positions, positions + below(4));
+  c.insertions_max = kInsertionsMax;
+  c.program_max.assign(static_cast<size_t>(programs), 1);
+  for (int& most : c.program_max) most += below(8) == 0;
+  const int owners = 1 + below(k), priorities = 1 + below(3);
+  const bool limits = below(2) == 0, slots = below(2) == 0;
+  std::vector<double> price(static_cast<size_t>(programs));
+  for (double& fen : price) fen = 1.5 * unit(random);
+  for (int i = 0; i < k; ++i) {
+    const int program = below(programs);
+    AllocationItem item = item_of(unit(random), price[program], static_cast<ProgramIndex>(program));
+    if (below(3) == 0 && programs > 1) {
+      item.programs[1] = static_cast<ProgramIndex>((program + 1) % programs);
+      item.bonus += price[item.programs[1]];
+      item.program_count = 2;
+    }
+    if (slots) item.first_slot = program % 3, item.last_slot = positions - 1 - program % 2;
+    item.min_gap = program % 2;
+    item.priority = program % priorities;
+    item.county = below(owners), item.category = static_cast<uint32_t>(below(owners));
+    item.creator = static_cast<uint32_t>(below(2 * owners));
+    if (limits) item.county_max = item.creator_max = 1;
+    if (limits && below(3) == 0) item.category_max = 2, item.page_max = 2;
+    if (below(6) == 0 && i < static_cast<int>(c.organic.size())) {
+      item.rank = i, item.value = c.organic[i];
+    }
+    c.items.push_back(item);
+  }
+  return c;
+}
+
 // What the comparisons met.
 struct Met {
   int compared = 0, inserted = 0, triples = 0, moved = 0, pairs = 0;
@@ -344,6 +379,53 @@ TEST(Allocation, DroppingThoseThatOthersReplaceLosesNothing) {
   EXPECT_GT(met.compared, 1'000);
   EXPECT_GT(met.triples, 50);
   EXPECT_GT(met.moved, 50);
+}
+
+TEST(Allocation, IsTheBestPageOfManyProgramsWithSlotsGapsLimitsAndPriorities) {
+  std::mt19937_64 random(40);
+  AllocationScratch scratch;
+  Met met;
+  for (int round = 0; round < 300 && !HasFatalFailure(); ++round) {
+    const int k = 18 + static_cast<int>(random() % 8), positions = 3 + round % 3;
+    compare(wide_case(random, k, positions, round % 2 == 0 ? 200 : 6), round, scratch, met);
+  }
+  EXPECT_GT(met.compared, 200);
+  EXPECT_GT(met.triples, 50);
+}
+
+// 200 candidates are too many to try every page: no page that differs in one item is better.
+TEST(Allocation, NoExchangeOfOneItemImprovesAPageOf200CandidatesOf200Programs) {
+  std::mt19937_64 random(41);
+  AllocationScratch scratch;
+  int triples = 0;
+  for (int round = 0; round < 40 && !HasFatalFailure(); ++round) {
+    Case c = wide_case(random, 200, 20, round % 2 == 0 ? 200 : 20);
+    for (AllocationItem& item : c.items) item.priority = 0;
+    const Twin twin(c);
+    const AllocationResult got = allocate(c.terms(), c.items, scratch);
+    const Placed page(got.placed.begin(), got.placed.begin() + got.count);
+    ASSERT_TRUE(twin.allowed(page));
+    ASSERT_NEAR(got.gain_fen, *twin.gain(page), 1e-9);
+    triples += got.count == 3;
+    for (size_t out = 0; out <= page.size(); ++out) {
+      Placed rest = page;
+      if (out < page.size()) rest.erase(rest.begin() + static_cast<int>(out));
+      for (int i = 0; i < 200 && rest.size() < kInsertionsMax; ++i) {
+        for (int p = 0; p < 20; ++p) {
+          Placed other = rest;
+          const auto at = std::find_if(other.begin(), other.end(),
+                                       [p](const PlacedItem& x) { return x.position >= p; });
+          if (at != other.end() && at->position == p) continue;
+          other.insert(at, {i, p});
+          if (!twin.allowed(other)) continue;
+          const std::optional<double> gain = twin.gain(other);
+          if (!gain || *gain <= got.gain_fen + 1e-9) continue;
+          EXPECT_FALSE(twin.legal_alone(i, p)) << "round " << round << ": " << i << " at " << p;
+        }
+      }
+    }
+  }
+  EXPECT_GT(triples, 20);
 }
 
 TEST(Allocation, InsertsNothingWhenNothingIsWorthIt) {
