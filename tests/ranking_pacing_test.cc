@@ -5,49 +5,11 @@
 #include <cmath>
 #include <random>
 
-#include "ranking/price_controller.h"
 #include "tests/memory_state.h"
+#include "tests/price_fixture.h"
 
 namespace shanhuo {
 namespace {
-
-constexpr Millis kStart{1'789'833'600'000};  // 2026-09-20 00:00 UTC+8
-
-std::shared_ptr<Program> program_of(std::string_view id, std::vector<Goal> goals,
-                                    Millis end = kStart + kDay) {
-  auto program = std::make_shared<Program>();
-  program->id = ProgramId(id);
-  program->start = kStart;
-  program->end = end;
-  program->surfaces.fill(true);
-  program->goals = std::move(goals);
-  return program;
-}
-
-Goal viewable(double at_least, double at_most = 0) {
-  return {GoalUnit::kViewable, at_least, at_most, GoalPeriod::kTotal, Surface::kNone, 3};
-}
-
-std::shared_ptr<const ProgramSet> set_of(std::vector<std::shared_ptr<Program>> programs,
-                                         std::string version = "v1") {
-  auto set = std::make_shared<ProgramSet>();
-  for (auto& program : programs) set->programs.push_back(std::move(program));
-  set->version = std::move(version);
-  return set;
-}
-
-double nothing(const ProgramId&, GoalUnit, Millis, Millis) { return 0; }
-
-std::unique_ptr<PriceController> controller_of(const PriceControllerOptions& options = {}) {
-  return std::make_unique<PriceController>(options, remaining_goal_law({}));
-}
-
-Reservation insertion_of(std::vector<std::string_view> programs, double p_viewable = 0.6) {
-  Reservation reservation;
-  for (size_t i = 0; i < programs.size(); ++i) reservation.programs[i] = program_hash(programs[i]);
-  reservation.p_viewable = p_viewable;
-  return reservation;
-}
 
 // Pages on which each program may put one item in, at a cost drawn anew; views come at once.
 class Pages {

@@ -8,47 +8,11 @@
 #include <random>
 #include <thread>
 
-#include "ranking/price_controller.h"
 #include "tests/memory_state.h"
+#include "tests/price_fixture.h"
 
 namespace shanhuo {
 namespace {
-
-constexpr Millis kStart{1'789'833'600'000};  // 2026-09-20 00:00 UTC+8
-
-std::shared_ptr<Program> program_of(std::string_view id, double at_least, double at_most,
-                                    double missed_fen, Millis start = kStart,
-                                    Millis end = kStart + kDay) {
-  auto program = std::make_shared<Program>();
-  program->id = ProgramId(id);
-  program->start = start;
-  program->end = end;
-  program->surfaces.fill(true);
-  program->goals.push_back(
-      {GoalUnit::kViewable, at_least, at_most, GoalPeriod::kTotal, Surface::kNone, missed_fen});
-  return program;
-}
-
-std::shared_ptr<const ProgramSet> set_of(std::vector<std::shared_ptr<Program>> programs,
-                                         std::string version = "v1") {
-  auto set = std::make_shared<ProgramSet>();
-  for (auto& program : programs) set->programs.push_back(std::move(program));
-  set->version = std::move(version);
-  return set;
-}
-
-double nothing(const ProgramId&, GoalUnit, Millis, Millis) { return 0; }
-
-std::unique_ptr<PriceController> controller_of(PriceControllerOptions options = {}) {
-  return std::make_unique<PriceController>(options, remaining_goal_law({}));
-}
-
-Reservation insertion_of(std::string_view program, double p_viewable = 0.6) {
-  Reservation reservation;
-  reservation.programs[0] = program_hash(program);
-  reservation.p_viewable = p_viewable;
-  return reservation;
-}
 
 // A day of pages. On each, every program has one candidate that costs the viewer an amount drawn
 // from an exponential distribution; it is inserted when the price pays for it, best two first.
@@ -111,7 +75,7 @@ class Day {
     std::vector<Reservation> insertions;
     PageLoss loss{organic_fen, 0};
     for (size_t i = 0; i < std::min<size_t>(2, gains.size()); ++i) {
-      insertions.push_back(insertion_of(plans_[gains[i].second].id, assumed));
+      insertions.push_back(insertion_of({plans_[gains[i].second].id}, assumed));
       loss.loss_fen += costs[gains[i].second];
     }
     if (!controller_.reserve(insertions, loss, {}, now)) {
@@ -138,11 +102,13 @@ class Day {
 TEST(PriceController, MeetsEveryFeasibleGoalOfADayAndPassesNoCap) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     const auto controller = controller_of();
-    controller->set_programs(
-        set_of({program_of("small", 60, 66, 3), program_of("county", 400, 420, 3),
-                program_of("large", 2'500, 2'625, 3), program_of("rare", 150, 160, 3),
-                program_of("late", 300, 330, 3, kStart + Millis(12 * kHour.count()))}),
-        nothing, kStart);
+    controller->set_programs(set_of({program_of("small", {viewable(60, 66, 3)}),
+                                     program_of("county", {viewable(400, 420, 3)}),
+                                     program_of("large", {viewable(2'500, 2'625, 3)}),
+                                     program_of("rare", {viewable(150, 160, 3)}),
+                                     program_of("late", {viewable(300, 330, 3)}, kStart + kDay,
+                                                kStart + Millis(12 * kHour.count()))}),
+                             nothing, kStart);
     Day day(*controller,
             {{"small", 1.0}, {"county", 1.5}, {"large", 0.8}, {"rare", 1.0, 0.1}, {"late", 1.0}},
             seed);
@@ -157,7 +123,8 @@ TEST(PriceController, MeetsEveryFeasibleGoalOfADayAndPassesNoCap) {
 
 TEST(PriceController, KeepsPaceThroughTheDay) {
   const auto controller = controller_of();
-  controller->set_programs(set_of({program_of("large", 2'500, 2'625, 3)}), nothing, kStart);
+  controller->set_programs(set_of({program_of("large", {viewable(2'500, 2'625, 3)})}), nothing,
+                           kStart);
   Day day(*controller, {{"large", 0.8}}, 11);
   for (int hour = 0; hour < 22; ++hour) {
     const Millis from = kStart + Millis(hour * kHour.count());
@@ -173,9 +140,9 @@ TEST(PriceController, KeepsPaceThroughTheDay) {
 
 TEST(PriceController, AnInfeasibleGoalRaisesItsPriceToItsBoundAndHurtsNobodyElse) {
   const auto controller = controller_of();
-  controller->set_programs(
-      set_of({program_of("feasible", 500, 525, 3), program_of("impossible", 50'000, 55'000, 2)}),
-      nothing, kStart);
+  controller->set_programs(set_of({program_of("feasible", {viewable(500, 525, 3)}),
+                                   program_of("impossible", {viewable(50'000, 55'000, 2)})}),
+                           nothing, kStart);
   Day day(*controller, {{"feasible", 1.0}, {"impossible", 3.0}}, 5);
   day.run(6'000, kStart, kStart + kDay);
   const auto status = controller->status(kStart + kDay);
@@ -190,7 +157,8 @@ TEST(PriceController, HoldsViewersLossWithinTheBudget) {
   PriceControllerOptions options;
   options.user_loss_budget = 0.02;
   const auto controller = controller_of(options);
-  controller->set_programs(set_of({program_of("greedy", 50'000, 0, 30)}), nothing, kStart);
+  controller->set_programs(set_of({program_of("greedy", {viewable(50'000, 0, 30)})}), nothing,
+                           kStart);
   Day day(*controller, {{"greedy", 0.5}}, 5);
   double most = 0;
   for (int minute = 0; minute < 300; ++minute) {
@@ -205,17 +173,17 @@ TEST(PriceController, HoldsViewersLossWithinTheBudget) {
 
 TEST(PriceController, DeliveredPlusOutstandingNeverPassesTheCap) {
   const auto controller = controller_of();
-  controller->set_programs(set_of({program_of("p", 10, 12, 3)}), nothing, kStart);
+  controller->set_programs(set_of({program_of("p", {viewable(10, 12, 3)})}), nothing, kStart);
   int reserved = 0;
   for (int i = 0; i < 50; ++i) {
-    const Reservation one[] = {insertion_of("p")};
+    const Reservation one[] = {insertion_of({"p"})};
     reserved += controller->reserve(one, {}, {}, kStart + Millis(i)) ? 1 : 0;
   }
   EXPECT_EQ(reserved, 12);
   EXPECT_TRUE(controller->table()->programs[0].exhausted);
   // One that was seen frees nothing: it is delivered now.
   controller->observe(program_hash("p"), GoalUnit::kViewable, kStart + kMinute, kStart);
-  const Reservation one[] = {insertion_of("p")};
+  const Reservation one[] = {insertion_of({"p"})};
   EXPECT_FALSE(controller->reserve(one, {}, {}, kStart + kMinute));
   // The eleven that nobody saw expire after the reservation time.
   controller->step(kStart + Millis(31 * kMinute.count()));
@@ -225,9 +193,10 @@ TEST(PriceController, DeliveredPlusOutstandingNeverPassesTheCap) {
 
 TEST(PriceController, AnAnswerIsReservedWholeOrNotAtAll) {
   const auto controller = controller_of();
-  controller->set_programs(set_of({program_of("a", 5, 5, 3), program_of("b", 1, 1, 3)}), nothing,
-                           kStart);
-  const Reservation two[] = {insertion_of("a"), insertion_of("b")};
+  controller->set_programs(
+      set_of({program_of("a", {viewable(5, 5, 3)}), program_of("b", {viewable(1, 1, 3)})}), nothing,
+      kStart);
+  const Reservation two[] = {insertion_of({"a"}), insertion_of({"b"})};
   EXPECT_TRUE(controller->reserve(two, {}, {}, kStart));
   EXPECT_FALSE(controller->reserve(two, {}, {}, kStart));
   EXPECT_EQ(controller->status(kStart)[0].goals[0].outstanding, 1);
@@ -235,13 +204,13 @@ TEST(PriceController, AnAnswerIsReservedWholeOrNotAtAll) {
 
 TEST(PriceController, ThreadsTogetherNeverPassTheCap) {
   const auto controller = controller_of();
-  controller->set_programs(set_of({program_of("p", 900, 1'000, 3)}), nothing, kStart);
+  controller->set_programs(set_of({program_of("p", {viewable(900, 1'000, 3)})}), nothing, kStart);
   std::atomic<int> reserved{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 1'000; ++i) {
-        const Reservation one[] = {insertion_of("p")};
+        const Reservation one[] = {insertion_of({"p"})};
         reserved += controller->reserve(one, {1, 0}, {}, kStart + Millis(i)) ? 1 : 0;
         controller->step(kStart + Millis(i));
         static_cast<void>(controller->table());
@@ -254,13 +223,13 @@ TEST(PriceController, ThreadsTogetherNeverPassTheCap) {
 
 TEST(PriceController, ADailyGoalStartsAgainEachDay) {
   const auto controller = controller_of();
-  auto program = program_of("p", 2, 2, 3, kStart, kStart + Millis(3 * kDay.count()));
+  auto program = program_of("p", {viewable(2, 2, 3)}, kStart + Millis(3 * kDay.count()));
   program->goals[0].per = GoalPeriod::kDay;
   controller->set_programs(set_of({program}), nothing, kStart);
   for (int day = 0; day < 3; ++day) {
     const Millis now = kStart + Millis(day * kDay.count()) + kHour;
     controller->step(now);
-    const Reservation one[] = {insertion_of("p")};
+    const Reservation one[] = {insertion_of({"p"})};
     ASSERT_TRUE(controller->reserve(one, {}, {}, now));
     ASSERT_TRUE(controller->reserve(one, {}, {}, now));
     EXPECT_FALSE(controller->reserve(one, {}, {}, now));
@@ -272,8 +241,8 @@ TEST(PriceController, ADailyGoalStartsAgainEachDay) {
 
 TEST(PriceController, AChangeOfTheSetKeepsWhatStaysAndSeedsWhatIsNew) {
   const auto controller = controller_of();
-  controller->set_programs(set_of({program_of("old", 10, 20, 3)}), nothing, kStart);
-  const Reservation one[] = {insertion_of("old")};
+  controller->set_programs(set_of({program_of("old", {viewable(10, 20, 3)})}), nothing, kStart);
+  const Reservation one[] = {insertion_of({"old"})};
   ASSERT_TRUE(controller->reserve(one, {}, {}, kStart));
   controller->observe(program_hash("old"), GoalUnit::kViewable, kStart, kStart);
   const auto seven = [](const ProgramId&, GoalUnit, Millis from, Millis to) {
@@ -282,7 +251,9 @@ TEST(PriceController, AChangeOfTheSetKeepsWhatStaysAndSeedsWhatIsNew) {
     return 7.0;
   };
   controller->set_programs(
-      set_of({program_of("new", 10, 20, 3), program_of("old", 10, 20, 3)}, "v2"), seven, kStart);
+      set_of({program_of("new", {viewable(10, 20, 3)}), program_of("old", {viewable(10, 20, 3)})},
+             "v2"),
+      seven, kStart);
   const auto status = controller->status(kStart);
   ASSERT_EQ(status.size(), 2U);
   EXPECT_EQ(status[0].goals[0].delivered, 7);
@@ -292,7 +263,8 @@ TEST(PriceController, AChangeOfTheSetKeepsWhatStaysAndSeedsWhatIsNew) {
 
 TEST(PriceController, ARestartHasNoJumpInItsPrices) {
   MemoryState saved;
-  const auto set = set_of({program_of("a", 500, 525, 3), program_of("b", 100, 110, 2)});
+  const auto set =
+      set_of({program_of("a", {viewable(500, 525, 3)}), program_of("b", {viewable(100, 110, 2)})});
   const auto before = controller_of();
   before->set_programs(set, nothing, kStart);
   Day day(*before, {{"a", 1.0}, {"b", 1.0}}, 3);
@@ -318,9 +290,10 @@ TEST(PriceController, ACorruptPriceIsRefused) {
 
 TEST(PriceController, AShareOfASurfaceHoldsFromBothSides) {
   const auto controller = controller_of();
-  auto program = program_of("share", 0.2, 0.3, 3);
+  auto program = program_of("share", {viewable(0.2, 0.3, 3)});
   program->goals[0].share_of = Surface::kFeed;
-  controller->set_programs(set_of({program, program_of("rest", 100'000, 0, 3)}), nothing, kStart);
+  controller->set_programs(set_of({program, program_of("rest", {viewable(100'000, 0, 3)})}),
+                           nothing, kStart);
   Day day(*controller, {{"share", 1.0}, {"rest", 0.6}}, 9);
   day.run(5'000, kStart, kStart + kDay);
   const GoalStatus goal = controller->status(kStart + kDay)[0].goals[0];
