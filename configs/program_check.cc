@@ -183,6 +183,16 @@ void warn_of_program(const Program& program, std::string_view text, Millis now,
   warn_of_slots(program, places);
 }
 
+void warn_of_no_items(const Program& program, size_t items, const std::string& whose,
+                      ConfigErrors& warnings) {
+  if (!program.enabled) return;
+  const Result<std::string> text = read_text_file(program.file);
+  Places places(text.ok() ? text.value() : "", program.file, warnings);
+  places.warn({"items"}, "items",
+              "names none of the " + std::to_string(items) + " items of " + whose +
+                  ": nothing can be shown, and 0 of any goal can be met");
+}
+
 ConfigErrors warnings_of(const ProgramSet& set, Millis now) {
   ConfigErrors warnings;
   std::vector<std::string> texts;

@@ -4,6 +4,7 @@
 // serving/forecast.h.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "configs/yaml.h"
@@ -14,6 +15,10 @@ namespace shanhuo {
 // Of one program; `text` is what it was read from.
 void warn_of_program(const Program& program, std::string_view text, Millis now,
                      ConfigErrors& warnings);
+
+// That it names none of a catalogue's items; reads its file again. `whose` catalogue.
+void warn_of_no_items(const Program& program, size_t items, const std::string& whose,
+                      ConfigErrors& warnings);
 
 // Of all programs of a set, and between them; reads their files again.
 ConfigErrors warnings_of(const ProgramSet& set, Millis now);

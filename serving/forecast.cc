@@ -202,6 +202,14 @@ ProgramForecast forecast(const Program& program, const ForecastParts& parts) {
                             all, parts.now);
   ProgramForecast result;
   result.supply = survey.of(mine);
+  if (program.enabled && result.supply.items == 0) {
+    result.warnings.push_back("items: names none of the " +
+                              std::to_string(parts.world.catalogue().items) +
+                              " items of the catalogue: nothing can be shown");
+  } else if (program.enabled && result.supply.items_ready == 0) {
+    result.warnings.push_back("items: names " + std::to_string(result.supply.items) +
+                              ", of which 0 are available, in stock and not blocked");
+  }
   for (size_t g = 0; g < program.goals.size(); ++g) {
     result.goals.push_back(forecast_goal(program, g, parts, result.supply));
     const GoalForecast& goal = result.goals.back();

@@ -10,7 +10,8 @@ int main(int argc, char** argv) {
   using namespace shanhuo;  // NOLINT(google-build-using-namespace)
   const Verb verbs[] = {
       {"serve", "", "runs the engine until it is stopped", 0, 0, {}, serve_verb},
-      {"check", "", "validates every YAML file of the configuration", 0, 0, {}, check_verb},
+      {"check", "", "validates every YAML file of the configuration", 0, 0, kCheckFlags,
+       check_verb},
       {"import", "FORMAT PATH", "makes items.ndjson and events.ndjson of a public data set", 2, 2,
        kImportFlags, import_verb},
       {"evaluate", "SUITE", "a published protocol on real data: allocation-steam, allocation-adx",

@@ -12,6 +12,7 @@
 #include "configs/program_check.h"
 #include "configs/program_store.h"
 #include "serving/access.h"
+#include "serving/check_catalogue.h"
 #include "serving/engine.h"
 #include "serving/http_api.h"
 #include "serving/http_client.h"
@@ -42,6 +43,11 @@ EngineOptions read_options(const CliArguments& arguments, ConfigErrors& errors) 
 }
 
 namespace {
+
+constexpr FlagSpec kFlags[] = {
+    {"catalogue", FlagSpec::Kind::kText, "DIR",
+     "items.ndjson and creators.ndjson: warns of programs that name no item"},
+};
 
 std::string config_folder(const CliArguments& arguments) {
   const std::string folder = std::filesystem::path(arguments.config_file).parent_path().string();
@@ -244,6 +250,8 @@ Status check_member(const EngineOptions& options, const std::string& config_dir)
 
 }  // namespace
 
+const std::span<const FlagSpec> kCheckFlags = kFlags;
+
 int serve_verb(const CliArguments& arguments) {
   ConfigErrors errors;
   const EngineOptions options = read_options(arguments, errors);
@@ -300,7 +308,13 @@ int check_verb(const CliArguments& arguments) {
   for (const ConfigError& error : programs.errors()) errors.push_back(error);
   for (const ConfigError& error : errors) std::printf("%s\n", error.to_string().c_str());
   if (!errors.empty()) return kExitUsage;
-  for (const ConfigError& warning : warnings_of(*programs.current(), WallClock().now())) {
+  ConfigErrors warnings = warnings_of(*programs.current(), WallClock().now());
+  if (arguments.given("catalogue")) {
+    const auto empty = warnings_of_catalogue(programs.current(), arguments.text("catalogue"));
+    if (!empty.ok()) return fail(arguments, empty.error());
+    warnings.insert(warnings.end(), empty.value().begin(), empty.value().end());
+  }
+  for (const ConfigError& warning : warnings) {
     std::printf("%s (warning)\n", warning.to_string().c_str());
   }
   std::printf("ok: %s and %zu programs\n", arguments.config_file.c_str(),

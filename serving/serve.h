@@ -3,7 +3,7 @@
 //   serve   reads the configuration, restores the state, serves until SIGINT or SIGTERM, and prints
 //           "ready: http://HOST:PORT" on stdout once it answers
 //   check   reads every YAML file of the configuration and prints all that is wrong, one
-//           "file:line:col: key: what" a line
+//           "file:line:col: key: what" a line; with --catalogue also which programs name no item
 //
 //   rebuild   makes the state again from the log of an engine that is stopped (rebuild.h)
 //
@@ -21,6 +21,7 @@ EngineOptions read_options(const CliArguments& arguments, ConfigErrors& errors);
 
 int serve_verb(const CliArguments& arguments);
 int check_verb(const CliArguments& arguments);
+extern const std::span<const FlagSpec> kCheckFlags;
 int rebuild_verb(const CliArguments& arguments);
 
 }  // namespace shanhuo

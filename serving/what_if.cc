@@ -125,7 +125,10 @@ void add_happened(const Decision& decision, const std::map<uint32_t, std::string
 
 Result<WhatIfReport> what_if(const WhatIfOptions& options, const Clock& clock) {
   if (options.engine.stream_kind != StreamKind::kEmbedded) {
-    return Error{ErrorCode::kInvalid, "recorded requests of a Kafka cluster cannot be replayed"};
+    return Error{ErrorCode::kInvalid,
+                 "stream.kind is kafka: recorded requests are on the cluster, and only those of an "
+                 "embedded log are replayed. Ask the running engine instead: `shanhuo program "
+                 "validate FILE` says what a changed program could get of its recorded traffic"};
   }
   ProgramStore present(options.config_dir + "/programs");
   present.reload();

@@ -4,6 +4,7 @@ history, their status. Run: SHANHUO_BIN=... python3 tests/api_programs_test.py""
 
 import hashlib
 import json
+import re
 import subprocess
 import threading
 import time
@@ -226,6 +227,8 @@ class ForecastTest(Traffic):
         answer = self.forecast("grain")
         self.assertFalse(answer["goals"][0]["attainable"])
         self.assertIn("0 items belong to it", answer["goals"][0]["message"])
+        self.assertTrue(any(re.match(r"items: names none of the \d+ items of the catalogue", each)
+                            for each in answer["warnings"]), answer)
         goal = "[{unit: viewable, at_least: 100000, missed_value_fen: 9}]"
         text = program("big", **dated(T0 + self.SPAN_MS, 1), items="{category: fruit}", goals=goal)
         checked = self.engine.expect(200, "POST", "/v1/programs:validate", {"yaml": text}).json
@@ -359,8 +362,8 @@ class CheckTest(unittest.TestCase):
         past = "{start: 2020-01-01T00:00:00Z, end: 2020-02-01T00:00:00Z}"
         text = program("old", schedule=past, audience="{teir: light}")
         with Engine({"old": text}, start=False) as engine:
-            def check():
-                return subprocess.run([BIN, "check", "--config", engine.config_file],
+            def check(*more):
+                return subprocess.run([BIN, "check", "--config", engine.config_file, *more],
                                       capture_output=True, text=True, timeout=READY_S, check=False)
             done = check()
             self.assertEqual(done.returncode, 0, done.stdout)
@@ -374,6 +377,29 @@ class CheckTest(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
             self.assertRegex(done.stdout, r"old\.yaml:\d+:\d+: goals: 7305 days of at_least 10 "
                                           r"are 73050, past at_most 5")
+            self.warns_of_programs_without_items(engine, check)
+
+    def warns_of_programs_without_items(self, engine, check):
+        """With a catalogue beside it; groups are those of its creators."""
+        engine.write_program("old", program("old", items="{county: '433124'}"))
+        engine.write_program("group", program("group", items="{creator_groups: {$in: [trained]}}"))
+        catalogue = Path(engine.folder.name) / "catalogue"
+        catalogue.mkdir()
+        items, creators = catalogue / "items.ndjson", catalogue / "creators.ndjson"
+        items.write_text(json.dumps(good("tea", county="522323", creator_id="anna")) + "\n",
+                         encoding="utf-8")
+        done = check("--catalogue", catalogue)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for name in ("old", "group"):
+            self.assertRegex(done.stdout, rf"{name}\.yaml:\d+:\d+: items: names none of the 1 items "
+                                          r"of .*: nothing can be shown.*\(warning\)")
+        creators.write_text(json.dumps({"creator_id": "anna", "name": "Anna",
+                                        "groups": ["trained"]}) + "\n", encoding="utf-8")
+        self.assertNotIn("group.yaml", check("--catalogue", catalogue).stdout)
+        items.write_text("{\n", encoding="utf-8")
+        done = check("--catalogue", catalogue)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"items\.ndjson:1: ")
 
 
 if __name__ == "__main__":
