@@ -331,10 +331,9 @@ uint64_t TrafficLearner::counted(const std::array<bool, kSurfaces>& surfaces) co
 }
 
 bool TrafficLearner::known(const std::array<bool, kSurfaces>& surfaces) const {
-  for (int s = 0; s < kSurfaces; ++s) {
-    if (surfaces[s] && surfaces_[s].level_requests > 0) return true;
-  }
-  return false;
+  double level = 0;
+  for (int s = 0; s < kSurfaces; ++s) level += surfaces[s] ? surfaces_[s].level_requests : 0;
+  return level > 0;
 }
 
 TrafficCurve TrafficLearner::curve(const std::array<bool, kSurfaces>& surfaces,

@@ -64,12 +64,9 @@ void write_row(JsonWriter& json, size_t rank, const ExposureGroup& group, const 
 
 void HttpApi::get_board(Call& call) {
   const std::shared_ptr<const World> world = engine_.world();
-  const int found = world->programs().find(call.arguments[0]);
-  if (found < 0) {
-    call.respond(problem(404, "", "no such program"));
-    return;
-  }
-  const auto index = static_cast<ProgramIndex>(found);
+  const std::optional<ProgramIndex> found = find_program(call, *world);
+  if (!found) return;
+  const ProgramIndex index = *found;
   std::vector<FieldError> errors;
   BoardQuery query = read_query(call.request, world->program(index), engine_.time().now(), errors);
   if (!errors.empty()) {

@@ -43,12 +43,9 @@ std::vector<std::string> HttpApi::warnings_of_program(const std::string& id) con
 
 void HttpApi::get_forecast(Call& call) {
   const std::shared_ptr<const World> world = engine_.world();
-  const int index = world->programs().find(call.arguments[0]);
-  if (index < 0) {
-    call.respond(problem(404, "", "no such program"));
-    return;
-  }
-  const Program& program = world->program(static_cast<ProgramIndex>(index));
+  const std::optional<ProgramIndex> index = find_program(call, *world);
+  if (!index) return;
+  const Program& program = world->program(*index);
   const ProgramForecast made = forecast_of(program);
   std::string out;
   JsonWriter json(out);

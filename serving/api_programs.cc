@@ -59,16 +59,20 @@ void HttpApi::list_programs(Call& call) {
   call.respond(json_answer(200, std::move(out)));
 }
 
+std::optional<ProgramIndex> HttpApi::find_program(Call& call, const World& world) {
+  const int index = world.programs().find(call.arguments[0]);
+  if (index >= 0) return static_cast<ProgramIndex>(index);
+  call.respond(problem(404, "", "no such program"));
+  return std::nullopt;
+}
+
 void HttpApi::get_program(Call& call) { show_program(call, {}); }
 
 void HttpApi::show_program(Call& call, std::vector<std::string> warnings) {
   const std::shared_ptr<const World> world = engine_.world();
-  const int index = world->programs().find(call.arguments[0]);
-  if (index < 0) {
-    call.respond(problem(404, "", "no such program"));
-    return;
-  }
-  const Program& program = world->program(static_cast<ProgramIndex>(index));
+  const std::optional<ProgramIndex> index = find_program(call, *world);
+  if (!index) return;
+  const Program& program = world->program(*index);
   auto status = status_by_id(engine_, engine_.time().now());
   ProgramExtras extras;
   extras.blocked = world->catalogue().program_blocked(program.id);

@@ -74,6 +74,8 @@ class HttpApi {
   void get_program(Call& call);
   void list_parameters(Call& call);
   void show_program(Call& call, std::vector<std::string> warnings);
+  // The program that the path names, or nothing after having answered 404.
+  static std::optional<ProgramIndex> find_program(Call& call, const World& world);
   // api_forecast.cc
   void get_forecast(Call& call);
   void validate_program(Call& call);

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/json_writer.h"
-#include "configs/program_store.h"
+#include "serving/serve.h"
 #include "serving/terminal.h"
 #include "serving/what_if.h"
 
@@ -100,26 +100,6 @@ void write_outcome(JsonWriter& json, std::string_view name, const WhatIfOutcome&
   json.end_object();
 }
 
-// engine.yaml, then --set, then --data-dir; false after having said what is wrong.
-bool read_engine(const CliArguments& arguments, EngineOptions& options) {
-  ConfigErrors errors;
-  const Result<std::string> text = read_text_file(arguments.config_file);
-  if (text.ok()) {
-    read_engine_options(text.value(), arguments.config_file, options, errors);
-  } else {
-    errors.push_back({arguments.config_file, 0, 0, "", text.error().message});
-  }
-  for (const auto& [key, value] : arguments.settings) {
-    std::string assignment = key;
-    assignment += "=";
-    assignment += value;
-    set_engine_option(assignment, options, errors);
-  }
-  if (!arguments.data_dir.empty()) options.data_dir = arguments.data_dir;
-  for (const ConfigError& error : errors) std::fprintf(stderr, "%s\n", error.to_string().c_str());
-  return errors.empty();
-}
-
 }  // namespace
 
 std::string what_if_text(const WhatIfReport& report) {
@@ -159,7 +139,10 @@ std::string what_if_json(const WhatIfReport& report) {
 
 int what_if_verb(const CliArguments& arguments) {
   WhatIfOptions options;
-  if (!read_engine(arguments, options.engine)) return kExitUsage;
+  ConfigErrors errors;
+  options.engine = read_options(arguments, errors);
+  for (const ConfigError& error : errors) std::fprintf(stderr, "%s\n", error.to_string().c_str());
+  if (!errors.empty()) return kExitUsage;
   options.config_dir = std::filesystem::path(arguments.config_file).parent_path().string();
   if (options.config_dir.empty()) options.config_dir = ".";
   options.programs = arguments.text("what-if");
