@@ -1,11 +1,14 @@
 #include "ranking/pacing_books.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "features/packing.h"
 
 namespace shanhuo {
 namespace {
 
-constexpr std::string_view kGoalPrefix = "prj", kAudiencePrefix = "prp";
+constexpr std::string_view kGoalPrefix = "prj", kAudiencePrefix = "prp", kCountsPrefix = "prs";
 constexpr size_t kKeptMax = 20'000;    // records of programs that are gone
 constexpr int64_t kCurveMinutes = 10;  // between two curves of a program
 constexpr int64_t kManyLeft = 1'000'000;
@@ -32,6 +35,10 @@ std::string audience_key(const Program& program) {
   return std::string(kAudiencePrefix) + program.id.str();
 }
 
+std::string counts_key(const Program& program) {
+  return std::string(kCountsPrefix) + program.id.str();
+}
+
 double expected(GoalUnit unit, const Reservation& r) {
   switch (unit) {
     case GoalUnit::kViewable:
@@ -50,6 +57,34 @@ bool names(const Reservation& insertion, uint32_t program) {
 }
 
 }  // namespace
+
+std::string Shortfall::encode() const {
+  std::string out;
+  put_fixed(&out, since.count());
+  put_varint(&out, inserted);
+  for (size_t cause = 0; cause < causes.size(); ++cause) {
+    if (causes[cause] == 0) continue;
+    put_fixed(&out, static_cast<uint8_t>(cause));
+    put_varint(&out, causes[cause]);
+    put_fixed(&out, lost[cause]);
+  }
+  return out;
+}
+
+bool Shortfall::decode(std::string_view in) {
+  Shortfall read;
+  int64_t since_ms = 0;
+  bool good = take_fixed(&in, &since_ms) && take_varint(&in, &read.inserted);
+  read.since = Millis(since_ms);
+  while (good && !in.empty()) {
+    uint8_t cause = 0;
+    good = take_fixed(&in, &cause) && cause < read.causes.size() &&
+           take_varint(&in, &read.causes[cause]) && take_fixed(&in, &read.lost[cause]) &&
+           std::isfinite(read.lost[cause]);
+  }
+  if (good) *this = read;
+  return good;
+}
 
 PacingBooks::Book* PacingBooks::find(uint32_t program) {
   const auto found = by_hash_.find(program);
@@ -103,6 +138,7 @@ void PacingBooks::keep(const Book& book) {
   std::string audience;
   book.audience.encode(&audience);
   put(audience_key(*book.program), std::move(audience));
+  put(counts_key(*book.program), book.counts.encode());
 }
 
 void PacingBooks::take_over(const ProgramSet& set, const DeliveredReader& delivered,
@@ -132,6 +168,11 @@ void PacingBooks::take_over(const ProgramSet& set, const DeliveredReader& delive
       static_cast<void>(book.audience.decode(&bytes));
       kept_.erase(kept);
     }
+    if (const auto kept = kept_.find(counts_key(*program)); kept != kept_.end()) {
+      static_cast<void>(book.counts.decode(kept->second));  // was found good when it was kept
+      kept_.erase(kept);
+    }
+    if (book.counts.since.count() == 0) book.counts.since = now;
     book.curve = traffic.curve(program->surfaces, book.audience);
     std::vector<GoalAccount> before = std::move(book.goals);
     book.goals.clear();
@@ -215,7 +256,7 @@ void PacingBooks::count(std::span<const Reservation> insertions,
         if (!goal.is_share()) goal.reserve(expected(goal.goal().unit, insertion), at, fresh);
       }
       if (!fresh) continue;
-      ++book->inserted;
+      ++book->counts.inserted;
       ++book->asked;
     }
   }
@@ -227,8 +268,9 @@ void PacingBooks::count(std::span<const Reservation> insertions,
     if (cause >= kShortfallCauses && !paced) continue;
     ++books_[miss.program].asked;
     if (paced) continue;
-    ++books_[miss.program].causes[cause];
-    books_[miss.program].lost[cause] += static_cast<double>(miss.viewable);
+    Shortfall& counts = books_[miss.program].counts;
+    ++counts.causes[cause];
+    counts.lost[cause] += static_cast<double>(miss.viewable);
   }
   if (insertions.empty()) return;
   for (Book& book : books_) {
@@ -325,6 +367,7 @@ void PacingBooks::encode(std::vector<std::pair<std::string, std::string>>& recor
     std::string audience;
     book.audience.encode(&audience);
     records.emplace_back(audience_key(*book.program), std::move(audience));
+    records.emplace_back(counts_key(*book.program), book.counts.encode());
   }
 }
 
@@ -337,6 +380,8 @@ bool PacingBooks::decode(std::string_view key, std::string_view value) {
     AudienceShare probe;
     std::string_view bytes = value;
     if (!probe.decode(&bytes) || !bytes.empty()) return false;
+  } else if (key.starts_with(kCountsPrefix)) {
+    if (!Shortfall().decode(value)) return false;
   } else {
     return true;
   }

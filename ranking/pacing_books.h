@@ -40,6 +40,19 @@ struct Reservation {
 using DeliveredReader =
     std::function<double(const ProgramId& program, GoalUnit unit, Millis from, Millis to)>;
 
+// What became of the pages that a program asked for, since it was first here. A checkpoint holds
+// it; what was counted between the last one and a kill is missing.
+struct Shortfall {
+  Millis since{0};                                  // 0: never counted
+  uint64_t inserted = 0;                            // items in answers
+  std::array<uint64_t, kShortfallCauses> causes{};  // pages without it, by Cause
+  std::array<double, kShortfallCauses> lost{};      // viewable units that these cost
+
+  // value := since i64 | inserted varint | { cause u8 | pages varint | units f64 }*
+  std::string encode() const;
+  [[nodiscard]] bool decode(std::string_view in);
+};
+
 class PacingBooks {
  public:
   struct Book {
@@ -49,14 +62,12 @@ class PacingBooks {
     std::vector<GoalAccount> goals;
     TrafficCurve curve;  // expected requests an hour that the program asks for
     AudienceShare audience;
-    uint64_t inserted = 0;                            // since the start of the process
-    std::array<uint64_t, kShortfallCauses> causes{};  // same
-    std::array<double, kShortfallCauses> lost{};      // same, viewable units that these cost
-    uint64_t requests_stepped = 0;                    // of its surfaces, at the last step
-    uint64_t requests_noted = 0;                      // of its surfaces, at the last minute
-    uint64_t asked = 0;                               // since the last minute
-    bool asks = true;                                 // it ran below its caps all that minute
-    bool fresh = true;                                // has not seen a step
+    Shortfall counts;
+    uint64_t requests_stepped = 0;  // of its surfaces, at the last step
+    uint64_t requests_noted = 0;    // of its surfaces, at the last minute
+    uint64_t asked = 0;             // since the last minute
+    bool asks = true;               // it ran below its caps all that minute
+    bool fresh = true;              // has not seen a step
   };
 
   PacingBooks(const GoalAccount::Rules& rules, double first_price_share)
@@ -94,7 +105,7 @@ class PacingBooks {
 
   // All records of a checkpoint; erases those of programs that are gone.
   //   "prj" id 0x00 unit per share ordinal (a digit each) := a goal (goal_account.h)
-  //   "prp" id := the program's AudienceShare
+  //   "prp" id := the program's AudienceShare    "prs" id := its Shortfall
   void encode(std::vector<std::pair<std::string, std::string>>& records, StateWriter& writer);
   // One record, kept until take_over() meets its program. False: the bytes do not hold.
   [[nodiscard]] bool decode(std::string_view key, std::string_view value);

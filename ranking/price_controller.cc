@@ -239,9 +239,7 @@ std::vector<ProgramStatus> PriceController::status(Millis now) const {
   for (const PacingBooks::Book& book : s.books.books()) {
     ProgramStatus status;
     status.id = book.program->id.str();
-    status.inserted = book.inserted;
-    status.causes = book.causes;
-    status.lost = book.lost;
+    status.counts = book.counts;
     for (const GoalAccount& account : book.goals) {
       status.goals.push_back(goal_status(account, book.curve, at, account.surface_inserted()));
     }

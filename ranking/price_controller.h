@@ -55,9 +55,7 @@ struct PriceControllerOptions {
 struct ProgramStatus {
   std::string id;
   std::vector<GoalStatus> goals;
-  uint64_t inserted = 0;                            // items in answers since this process started
-  std::array<uint64_t, kShortfallCauses> causes{};  // pages without it, by Cause, since then
-  std::array<double, kShortfallCauses> lost{};      // viewable units that they would have brought
+  Shortfall counts;
 };
 
 class PriceController final : public Checkpointed {
@@ -84,7 +82,8 @@ class PriceController final : public Checkpointed {
 
   // One unit arrived with a valid token that was issued at `issued_at`. ts is event time.
   void observe(uint32_t program, GoalUnit unit, Millis ts, Millis issued_at);
-  // One unit was taken back (invalid traffic, a refund).
+  // One unit was taken back: it was invalid traffic. Refunds take no order back
+  // (docs/decisions.md).
   void withdraw(uint32_t program, GoalUnit unit, Millis ts);
 
   // Takes snapshots of requests, from any thread.

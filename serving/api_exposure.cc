@@ -109,8 +109,8 @@ void write_not_shown(JsonWriter& json, const std::vector<ProgramStatus>& status,
   uint64_t sum = 0;
   for (const int program : programs) {
     for (size_t i = 1; i < causes.size(); ++i) {
-      causes[i] += status[static_cast<size_t>(program)].causes[i];
-      sum += status[static_cast<size_t>(program)].causes[i];
+      causes[i] += status[static_cast<size_t>(program)].counts.causes[i];
+      sum += status[static_cast<size_t>(program)].counts.causes[i];
     }
   }
   json.key("not_shown");

@@ -1,6 +1,7 @@
 #include "serving/program_status.h"
 
 #include <algorithm>
+#include <span>
 
 #include "ranking/request.h"
 
@@ -10,17 +11,17 @@ namespace {
 // Of each would-be exposure that something removed: by what. Units are those of this goal.
 void write_shortfall(JsonWriter& json, const GoalStatus& goal, const ProgramStatus& status) {
   double lost = 0;
-  for (size_t i = 1; i < status.lost.size(); ++i) lost += status.lost[i];
+  for (const double units : std::span(status.counts.lost).subspan(1)) lost += units;
   json.field("short_by", std::max(0.0, goal.target - goal.forecast));
   json.key("shortfall");
   json.begin_array();
-  for (size_t i = 1; i < status.causes.size(); ++i) {
-    if (status.causes[i] == 0) continue;
+  for (size_t i = 1; i < status.counts.causes.size(); ++i) {
+    if (status.counts.causes[i] == 0) continue;
     json.begin_object();
     json.field("cause", cause_name(static_cast<Cause>(i)));
-    json.field("share", lost > 0 ? status.lost[i] / lost : 0.0);
-    json.field("pages", status.causes[i]);
-    json.field("viewable", status.lost[i]);
+    json.field("share", lost > 0 ? status.counts.lost[i] / lost : 0.0);
+    json.field("pages", status.counts.causes[i]);
+    json.field("viewable", status.counts.lost[i]);
     json.end_object();
   }
   json.end_array();
@@ -94,7 +95,8 @@ void write_program(JsonWriter& json, const Program& program, const ProgramStatus
   json.field("start_ms", program.start.count());
   json.field("end_ms", program.end.count());
   json.end_object();
-  json.field("inserted", status.inserted);
+  json.field("inserted", status.counts.inserted);
+  json.field("counted_since_ms", status.counts.since.count());
   json.key("goals");
   json.begin_array();
   for (const GoalStatus& goal : status.goals) write_goal(json, goal, status);
