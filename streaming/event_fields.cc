@@ -57,16 +57,22 @@ Reason set_surface(std::string_view text, Interaction& event) {
 
 }  // namespace
 
-// Eight bytes at a time; the last ones with some of those before them, or with spaces.
+// Eight bytes at a time, some of them twice if they are not a multiple; few are filled with spaces.
 bool is_plain(std::string_view text) {
   constexpr uint64_t kHigh = 0x8080808080808080ULL, kOnes = 0x0101010101010101ULL;
   const auto all_plain = [](uint64_t w) {
     return ((w | (w + kOnes) | (w - 0x20 * kOnes)) & kHigh) == 0;
   };
   uint64_t word = 0x20 * kOnes;
-  if (text.size() < 8) {
+  if (text.size() < 4) {
     for (const char c : text) word = word << 8 | static_cast<uint8_t>(c);
     return all_plain(word);
+  }
+  if (text.size() < 8) {
+    uint32_t first, last;
+    std::memcpy(&first, text.data(), 4);
+    std::memcpy(&last, text.data() + text.size() - 4, 4);
+    return all_plain(static_cast<uint64_t>(first) << 32 | last);
   }
   for (size_t i = 0; i + 8 < text.size(); i += 8) {
     std::memcpy(&word, text.data() + i, 8);
