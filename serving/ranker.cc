@@ -134,6 +134,10 @@ RankAnswer Ranker::answer(RankCall& call, std::string_view caller, uint64_t body
   record_insertions(request, page);
   count(page);
   record(call, page, caller, body_hash);
+  if (parts_.time.by_caller()) {
+    parts_.prices.step(request.now);
+    parts_.prices.resolve(request.now);
+  }
   return answer;
 }
 

@@ -62,6 +62,8 @@ class Ranker {
   ~Ranker();
 
   // `call.request.now` is engine time; `deadline_ns` monotonic; `caller` names the token's owner.
+  // With the caller's clock prices move behind each answer, where that is due, and nowhere else: a
+  // recorded day takes the same steps at any speed.
   RankAnswer answer(RankCall& call, std::string_view caller, uint64_t body_hash,
                     int64_t deadline_ns);
 
