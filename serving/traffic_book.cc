@@ -23,42 +23,44 @@ uint64_t TrafficBook::key_of(std::string_view user_id, Millis at) {
   return hash_combine(user_id.empty() ? static_cast<uint64_t>(at.count()) : hash64(user_id), 0x5a3);
 }
 
+bool TrafficBook::sampled(std::string_view user_id, Millis at) const {
+  const int halvings = halvings_.load(std::memory_order_relaxed);
+  return halvings == 0 || key_of(user_id, at) >> (64 - halvings) == 0;
+}
+
+// The copy is made before the lock is taken; should the sample be halved meanwhile, it is not kept.
 void TrafficBook::add(const RankRequest& request) {
-  {
-    const std::lock_guard lock(mutex_);
-    any_ = true;
-    if (first_.count() == 0) first_ = request.now;
-    latest_ = std::max(latest_, request.now);
-    if (halvings_ > 0 && key_of(request.user_id, request.now) >> (64 - halvings_) != 0) return;
-  }
-  SampledRequest sampled;
-  sampled.at = request.now;
-  sampled.user_id = request.user_id;
-  sampled.surface = request.surface;
-  sampled.room = !request.room_id.empty();
-  sampled.count = request.count;
-  sampled.listed =
+  if (!sampled(request.user_id, request.now)) return keep(nullptr, request.now);
+  auto copy = std::make_shared<SampledRequest>();
+  copy->at = request.now;
+  copy->user_id = request.user_id;
+  copy->surface = request.surface;
+  copy->room = !request.room_id.empty();
+  copy->count = request.count;
+  copy->listed =
       static_cast<int>(std::min(request.candidates.size(), static_cast<size_t>(request.count)));
-  sampled.city = request.city;
-  sampled.place = request.place;
-  sampled.attributes = request.attributes;
-  sampled.personalized = request.personalized;
-  add(std::move(sampled));
+  copy->city = request.city;
+  copy->place = request.place;
+  copy->attributes = request.attributes;
+  copy->personalized = request.personalized;
+  keep(std::move(copy), request.now);
 }
 
 void TrafficBook::add(SampledRequest request) {
-  auto kept = std::make_shared<const SampledRequest>(std::move(request));
+  const Millis at = request.at;
+  keep(std::make_shared<const SampledRequest>(std::move(request)), at);
+}
+
+void TrafficBook::keep(std::shared_ptr<const SampledRequest> request, Millis at) {
   const std::lock_guard lock(mutex_);
-  if (!any_ || kept->at < first_ || first_.count() == 0) first_ = kept->at;
-  any_ = true;
-  latest_ = std::max(latest_, kept->at);
-  if (halvings_ > 0 && key_of(kept->user_id, kept->at) >> (64 - halvings_) != 0) return;
-  requests_.push_back(std::move(kept));
+  first_ = std::min(first_.value_or(at), at);
+  latest_ = std::max(latest_, at);
+  if (request == nullptr || !sampled(request->user_id, at)) return;
+  requests_.push_back(std::move(request));
   drop_old();
   while (requests_.size() > limits_.requests_max && halvings_ < 63) halve();
 }
 
-// Requires: mutex_ is held, as below.
 void TrafficBook::drop_old() {
   while (!requests_.empty() && requests_.front()->at + limits_.span <= latest_) {
     requests_.pop_front();
@@ -67,9 +69,8 @@ void TrafficBook::drop_old() {
 
 void TrafficBook::halve() {
   ++halvings_;
-  std::erase_if(requests_, [this](const auto& request) {
-    return key_of(request->user_id, request->at) >> (64 - halvings_) != 0;
-  });
+  std::erase_if(requests_,
+                [this](const auto& request) { return !sampled(request->user_id, request->at); });
 }
 
 void TrafficBook::forget(std::string_view user_id) {
@@ -84,7 +85,7 @@ TrafficSample TrafficBook::take(size_t most) const {
     const std::lock_guard lock(mutex_);
     sample.requests.assign(requests_.begin(), requests_.end());
     sample.to = latest_;
-    sample.from = std::max(first_, latest_ - limits_.span);
+    sample.from = std::max(first_.value_or(Millis(0)), latest_ - limits_.span);
     halvings = halvings_;
   }
   while (sample.requests.size() > most && halvings < 62) {

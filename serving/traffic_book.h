@@ -5,9 +5,11 @@
 // would be more than requests_max, the threshold is halved and the other viewers' requests go; it
 // never rises again. After a restart the decisions that are read again fill it.
 //
-// Thread-safe. Memory: about 300 bytes a request, and what its attributes take.
+// Thread-safe; a request of a viewer who is not in the sample copies nothing. Memory: about 300
+// bytes a request, and what its attributes take.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -63,16 +65,20 @@ class TrafficBook {
 
  private:
   static uint64_t key_of(std::string_view user_id, Millis at);
+  bool sampled(std::string_view user_id, Millis at) const;
+  // Counts the moment of a request, and keeps it unless it is nullptr.
+  void keep(std::shared_ptr<const SampledRequest> request, Millis at);
+  // These require: mutex_ is held.
   void drop_old();
   void halve();
 
   const Limits limits_;
+  std::atomic<int> halvings_{0};  // changes under mutex_
   mutable std::mutex mutex_;
   // All guarded by mutex_; requests are nearly in order of time.
   std::deque<std::shared_ptr<const SampledRequest>> requests_;
-  int halvings_ = 0;
-  bool any_ = false;
-  Millis first_, latest_;
+  std::optional<Millis> first_;
+  Millis latest_;
 };
 
 }  // namespace shanhuo
