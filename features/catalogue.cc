@@ -91,7 +91,7 @@ class CatalogueState::ItemAllocator {
 
   explicit ItemAllocator(std::shared_ptr<ItemMemory> memory) : memory_(std::move(memory)) {}
   template <typename U>
-  explicit(false) ItemAllocator(const ItemAllocator<U>& other) : memory_(other.memory_) {}
+  explicit ItemAllocator(const ItemAllocator<U>& other) : memory_(other.memory_) {}
 
   T* allocate(size_t n) { return static_cast<T*>(memory_->allocate(n * sizeof(T))); }
   void deallocate(T* block, size_t n) { memory_->deallocate(block, n * sizeof(T)); }
