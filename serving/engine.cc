@@ -4,10 +4,10 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 
 #include "models/text_encoder.h"
 #include "serving/observers.h"
+#include "serving/terminal.h"
 #include "streaming/codec.h"
 #include "streaming/state_claim.h"
 
@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::chrono::milliseconds kUpkeepPeriod{100};
 constexpr Millis kPopularPeriod{5'000};
+constexpr int kTailShownMs = 200;
 
 EngineTime make_time(const EngineOptions& options, const Clock& clock,
                      const std::unique_ptr<Pipeline>& pipeline) {
@@ -206,15 +207,26 @@ Status Engine::start() {
 }
 
 // What is in the log already is visible before the first answer, and the items that decisions name
-// are known before these are read. A fold that stops amid it ends the wait; ready() says why.
+// are known before these are read. A fold that stops amid it ends the wait; ready() says why. Who
+// waits for much of it (a restart over a backlog, a rebuild) sees how far it is.
 void Engine::fold_tail() {
+  Progress progress("log", "records");
+  const auto behind = static_cast<double>(std::max<int64_t>(pipeline_->stats().lag_records, 1));
+  bool shown = false;
   for (const Topic topic : {Topic::kItems, Topic::kInteractions}) {
     for (uint32_t partition = 0; partition < log_->partitions(topic); ++partition) {
       const int64_t end = log_->end_offset(topic, partition);
       if (end == 0) continue;
-      pipeline_->wait_applied(topic, partition, end - 1, std::numeric_limits<int>::max());
+      while (!pipeline_->wait_applied(topic, partition, end - 1, kTailShownMs)) {
+        const PipelineStats stats = pipeline_->stats();
+        if (!stats.running) return;
+        const double folded = std::max(behind - static_cast<double>(stats.lag_records), 0.0);
+        progress.update(folded / behind, static_cast<uint64_t>(folded));
+        shown = true;
+      }
     }
   }
+  if (shown) progress.update(1, static_cast<uint64_t>(behind));
 }
 
 void Engine::end_upkeep() {
