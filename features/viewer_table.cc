@@ -1,15 +1,13 @@
 // Looking ahead (expect()). From a viewer's hash to the record is a chain of three places that
 // miss: the index's slot, the slab's pointer, the record. A prefetch of a place whose page the
 // processor does not know waits for the translation, a hundred nanoseconds of a large table, and
-// holds up what follows. So the steps of four events are taken together, and wait together; and the
-// record's other lines, whose page is known by then, are asked for one record at a time, because
-// the processor has room for some twenty lines on their way.
+// holds up what follows. So each step is taken for four events at once, which wait together:
 //
-//   events ago  step
-//   0..3        the slot                  four at once
-//   2..5        the slab's pointer        four at once
-//   4..7        the record's first line   four at once
-//   9           its other lines
+//   the slot -> the slab's pointer -> the record's first line      one event apart
+//
+// The record's other lines, whose page is known by then, are asked for two events before their turn
+// and not here but in update(): the processor has room for some twenty lines on their way, drops
+// what is asked for beyond that, and has its hands full after each expect().
 //
 // How a record stands to checkpoints (mark): viewer_table_checkpoint.cc.
 //
@@ -125,29 +123,38 @@ void ViewerTable::remove(Shard& shard, uint64_t hash, uint32_t number) {
 }
 
 void ViewerTable::expect(uint64_t hash) {
-  const auto ago = [&](size_t events) -> Expected& {
-    return expected_[(expected_count_ - events) % kExpected];
-  };
-  ++expected_count_;
-  ago(0) = {.hash = hash};
-  if (expected_count_ % kTogether == 0) {
-    for (size_t n = 0; n < kTogether; ++n) shard_of(ago(n).hash).index.prefetch(ago(n).hash);
-    for (size_t n = 4; n < 4 + kTogether; ++n) {
-      Expected& each = ago(n);
-      if (each.number == RecordIndex::kNone) continue;
-      each.record = reinterpret_cast<const char*>(&shard_of(each.hash).at(each.number));
-      __builtin_prefetch(each.record, 1);
-    }
-  } else if (expected_count_ % kTogether == 2) {
-    for (size_t n = 2; n < 2 + kTogether; ++n) {
-      Expected& each = ago(n);
-      const Shard& shard = shard_of(each.hash);
+  expected(expected_count_++) = {.hash = hash};
+  if (expected_count_ - turn_ > kExpected) ++turn_;  // whose turn never came
+  const size_t step = expected_count_ % kTogether;
+  if (step == 0 || expected_count_ < kExpected) return;
+  // A step later, the same four events.
+  for (size_t n = expected_count_ - step - kTogether; n < expected_count_ - step; ++n) {
+    Expected& each = expected(n);
+    const Shard& shard = shard_of(each.hash);
+    if (step == 1) {
+      shard.index.prefetch(each.hash);
+    } else if (step == 2) {
       each.number = shard.index.likely(each.hash);
       if (each.number == RecordIndex::kNone) continue;
       __builtin_prefetch(&shard.slabs[each.number / kSlabRecords]);
+    } else if (each.number != RecordIndex::kNone) {
+      each.record = reinterpret_cast<const char*>(&shard.at(each.number));
+      __builtin_prefetch(each.record, 1);
     }
   }
-  if (ago(9).record != nullptr) prefetch_lines(ago(9).record);
+}
+
+// The turn of an expected event, or of another.
+void ViewerTable::pass_turn(uint64_t hash) {
+  for (size_t n = turn_; n < expected_count_; ++n) {
+    if (expected(n).hash != hash) continue;
+    turn_ = n + 1;
+    break;
+  }
+  asked_ = std::max(asked_, turn_);
+  for (; asked_ < std::min(turn_ + kAskedAhead, expected_count_); ++asked_) {
+    if (expected(asked_).record != nullptr) prefetch_lines(expected(asked_).record);
+  }
 }
 
 PackedProfile* ViewerTable::writable(Shard& shard, uint64_t hash, std::string_view user_id,

@@ -79,11 +79,14 @@ class ViewerTable final : public Checkpointed {
   // The same for who has hash64(user_id) at hand.
   template <typename Change>
   bool update(std::string_view user_id, uint64_t hash, Change&& change) {
-    Shard& shard = shard_of(hash);
-    std::unique_lock lock(shard.mutex);
-    PackedProfile* profile = writable(shard, hash, user_id, lock);
-    if (profile == nullptr) return false;
-    change(*profile);
+    {
+      Shard& shard = shard_of(hash);
+      std::unique_lock lock(shard.mutex);
+      PackedProfile* profile = writable(shard, hash, user_id, lock);
+      if (profile == nullptr) return false;
+      change(*profile);
+    }
+    pass_turn(hash);
     return true;
   }
 
@@ -124,7 +127,7 @@ class ViewerTable final : public Checkpointed {
   // Of Record::mark.
   static constexpr uint8_t kFirstSavedMark = 3, kSavedMarks = 124, kSpared = 0x80;
   // Of expect().
-  static constexpr size_t kExpected = 16, kTogether = 4;
+  static constexpr size_t kExpected = 16, kTogether = 4, kAskedAhead = 2;
 
   struct Record {
     PackedProfile profile;
@@ -170,6 +173,8 @@ class ViewerTable final : public Checkpointed {
   Shard& shard_of(uint64_t hash) { return shards_[shard_number(hash)]; }
   const Shard& shard_of(uint64_t hash) const { return shards_[shard_number(hash)]; }
 
+  Expected& expected(size_t n) { return expected_[n % kExpected]; }
+  void pass_turn(uint64_t hash);
   static void prefetch_lines(const char* record);
   using Lock = std::unique_lock<std::mutex>;
   PackedProfile* writable(Shard& shard, uint64_t hash, std::string_view user_id, Lock& lock);
@@ -217,10 +222,11 @@ class ViewerTable final : public Checkpointed {
   std::vector<uint32_t> frozen_;
   size_t frozen_done_ = 0;
   std::array<Expected, kExpected> expected_;  // the last ones, by expected_count_
-  size_t expected_count_ = 0;
-  std::vector<std::string> erased_;   // user ids, since the last begin_checkpoint()
-  std::vector<std::string> erasing_;  // by the checkpoint that was begun last
-  std::string key_;                   // scratch
+  size_t expected_count_ = 0, turn_ = 0;      // the next turn is that of turn_, or later
+  size_t asked_ = 0;                          // so many of their records have been asked for
+  std::vector<std::string> erased_;           // user ids, since the last begin_checkpoint()
+  std::vector<std::string> erasing_;          // by the checkpoint that was begun last
+  std::string key_;                           // scratch
 };
 
 }  // namespace shanhuo
