@@ -12,7 +12,7 @@ constexpr ProgramIndex kNobodys = kProgramsMax;
 constexpr int kUnknown = -1, kGainsNowhere = -2;  // instead of a row
 
 // Two doubles of an array, wherever it begins.
-typedef double Two __attribute__((vector_size(16), aligned(8), may_alias));  // NOLINT
+using Two [[gnu::vector_size(16), gnu::aligned(8), gnu::may_alias]] = double;
 const Two& two_at(const double* values) { return *reinterpret_cast<const Two*>(values); }
 Two& two_at(double* values) { return *reinterpret_cast<Two*>(values); }
 

@@ -385,12 +385,12 @@ TEST(Allocation, IsTheBestPageOfManyProgramsWithSlotsGapsLimitsAndPriorities) {
   std::mt19937_64 random(40);
   AllocationScratch scratch;
   Met met;
-  for (int round = 0; round < 300 && !HasFatalFailure(); ++round) {
-    const int k = 18 + static_cast<int>(random() % 8), positions = 3 + round % 3;
+  for (int round = 0; round < 90 && !HasFatalFailure(); ++round) {
+    const int k = 14 + static_cast<int>(random() % 6), positions = 3 + round % 3;
     compare(wide_case(random, k, positions, round % 2 == 0 ? 200 : 6), round, scratch, met);
   }
-  EXPECT_GT(met.compared, 200);
-  EXPECT_GT(met.triples, 50);
+  EXPECT_GT(met.compared, 60);
+  EXPECT_GT(met.triples, 15);
 }
 
 // 200 candidates are too many to try every page: no page that differs in one item is better.
@@ -398,7 +398,7 @@ TEST(Allocation, NoExchangeOfOneItemImprovesAPageOf200CandidatesOf200Programs) {
   std::mt19937_64 random(41);
   AllocationScratch scratch;
   int triples = 0;
-  for (int round = 0; round < 40 && !HasFatalFailure(); ++round) {
+  for (int round = 0; round < 10 && !HasFatalFailure(); ++round) {
     Case c = wide_case(random, 200, 20, round % 2 == 0 ? 200 : 20);
     for (AllocationItem& item : c.items) item.priority = 0;
     const Twin twin(c);
@@ -425,7 +425,7 @@ TEST(Allocation, NoExchangeOfOneItemImprovesAPageOf200CandidatesOf200Programs) {
       }
     }
   }
-  EXPECT_GT(triples, 20);
+  EXPECT_GT(triples, 5);
 }
 
 TEST(Allocation, InsertsNothingWhenNothingIsWorthIt) {
