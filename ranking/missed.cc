@@ -138,7 +138,9 @@ void note_missed(const RankRequest& request, const PageTerms& terms, const RankC
                  RankScratch::Parts& parts, Slate& slate) {
   constexpr size_t kProgramsLooked = 256;  // with more programs, those without a candidate stay out
   const size_t programs = context.world.programs().programs.size();
-  std::vector<uint8_t> state(programs, 0);  // 1 seen, 2 on the page
+  std::vector<uint8_t>& state = parts.programs;  // 1 seen, 2 on the page
+  state.assign(programs, 0);
+  slate.missed.reserve(std::min(programs, kProgramsLooked));
   for (const SlateItem& item : slate.items) {
     for (const int p : item.programs) state[p] = 2;
   }

@@ -39,6 +39,7 @@ struct RankScratch::Parts {
   std::vector<BoostCandidate> candidates;
   std::vector<AllocationItem> items;  // same order as candidates
   int retired = 0;                    // of the candidates
+  std::vector<uint8_t> programs;      // what note_missed() knows of each
   std::vector<double> organic, discount, examine;
 };
 

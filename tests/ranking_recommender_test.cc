@@ -49,6 +49,40 @@ TEST(Recommender, InsertsAProgramsItemAndSaysWhatItCosts) {
   EXPECT_EQ(slate.price_version, 7U);
 }
 
+// One slot, three programs with a good each: the order of the set (program.h) is urgent, priority,
+// id; of those with equal priority the page takes whose good it gains most with.
+TEST(Recommender, AnUrgentProgramTakesTheOnlySlotThenPriorityThenWhatThePageGains) {
+  TestWorld w;
+  w.put({farm_good("apple", "coop", "a"), farm_good("berry", "coop", "b"),
+         farm_good("corn", "coop", "c")});
+  std::vector<Program*> programs;
+  for (const char* name : {"a", "b", "c"}) {
+    programs.push_back(&w.add_program(name, Value::Object{{"category", Value(name)}}));
+    programs.back()->placement.first_slot = programs.back()->placement.last_slot = 2;
+    programs.back()->placement.per_request_max = 1;
+  }
+  w.options.explore_probability = 0;
+  w.finish(20);
+  w.prices.programs[0].fen_per_unit = 60;  // the dearest, and the lowest priority
+  w.prices.programs[1].fen_per_unit = 40;
+  RankScratch scratch;
+  const auto winner = [&] {
+    const Slate slate = rank(request_of(kList, 10), w.context(), scratch);
+    const SlateItem* boost = boost_of(slate);
+    return boost == nullptr ? std::string() : boost->item_id;
+  };
+  programs[1]->priority = 500;
+  programs[2]->priority = 100;
+  programs[2]->urgent = true;
+  EXPECT_EQ(winner(), "corn");
+  programs[2]->urgent = false;
+  EXPECT_EQ(winner(), "berry");
+  programs[1]->priority = programs[2]->priority = 0;
+  EXPECT_EQ(winner(), "apple");
+  w.prices.programs[0].fen_per_unit = w.prices.programs[1].fen_per_unit = 20;
+  EXPECT_EQ(winner(), "apple");  // alike in all: the first
+}
+
 TEST(Recommender, ATasteForTheCategoryPutsItsItemFirst) {
   auto w = std::make_unique<TestWorld>();
   w->put({farm_good("tea", "x", "tea"), farm_good("rice", "x", "rice")});
