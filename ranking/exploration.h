@@ -8,6 +8,8 @@
 //          upper end of its interval. That share of pages is the budget of new items: at most one
 //          slot each, whatever their number, apart from the budget of viewers' loss
 //   best   else
+// What a draw costs the viewer beside the best page is kept apart (Slate::explored_loss_fen, the
+// metrics exploration_loss_*), beside being part of the loss that the boosts' account pays.
 // The propensity of an insertion is the sum over the three of their probability to show that item
 // at that position: exact, as both pages are made whether drawn or not.
 //
@@ -33,7 +35,8 @@
 
 namespace shanhuo {
 
-// Fills novelty and upper_rate of a candidate whose rate is known.
+// Fills novelty and upper_rate of a candidate whose rate is known. Nothing is new where
+// explore_new_share is 0.
 void judge_novelty(const RankingOptions& options, const ItemRates& rates,
                    BoostCandidate& candidate);
 // Retires new candidates against the graduated ones. Returns how many it retired.

@@ -46,9 +46,10 @@ void explain(const RankContext& context, Slate& slate) {
 // has no place there, either.
 std::optional<AllocationResult> try_new(PageTerms terms, const RankContext& context, Parts& parts,
                                         Slate& slate) {
+  if (context.options.explore_new_share <= 0) return std::nullopt;
   slate.retired_items = parts.retired;
   for (const BoostCandidate& c : parts.candidates) slate.new_items += c.novelty == Novelty::kNew;
-  const int item = context.options.explore_new_share > 0 ? choose_new(parts.candidates) : -1;
+  const int item = choose_new(parts.candidates);
   if (item < 0) return std::nullopt;
   terms.pairs = 0;
   double& value = parts.items[item].value;
@@ -197,6 +198,11 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
   slate.exact = best.exact && (!with_new || with_new->exact);
   slate.organic_value_fen = page_value(terms, parts.items, {});
   slate.loss_fen = slate.organic_value_fen - page_value(terms, parts.items, placed);
+  if (slate.explored) {
+    const std::span<const PlacedItem> known{best.placed.data(), static_cast<size_t>(best.count)};
+    const double otherwise = slate.organic_value_fen - page_value(terms, parts.items, known);
+    slate.explored_loss_fen = slate.loss_fen - otherwise;
+  }
   note_missed(request, terms, context, parts, slate);
   if (request.explain) explain(context, slate);
   if (request.explain && slate.tried_new) explain_new(placed, parts, slate);

@@ -81,6 +81,8 @@ struct Slate {
   bool explored = false;                 // a draw decided, not the best page
   int new_items = 0, retired_items = 0;  // candidates that wait to be tried, and will not be
   bool tried_new = false;                // the page has the new item that its draw allowed
+  // Of loss_fen: what the draw cost beside the best page; < 0: that would have cost more.
+  double explored_loss_fen = 0;
   bool exact = true;                     // false: the search stopped at search_nodes_max
 };
 

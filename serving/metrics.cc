@@ -254,6 +254,18 @@ std::string Metrics::render() const {
   add_counter(out, "rank_errors_total", "Rank requests refused.", rank_errors.value());
   add_counter(out, "boosts_inserted_total", "Items inserted into rank answers.",
               boosts_inserted.value());
+  add_counter(out, "new_items_tried_total", "Pages that show a new item by a draw.",
+              new_items_tried.value());
+  add_counter(out, "new_items_waiting_total", "New candidates of pages that asked for one.",
+              new_items_waiting.value());
+  add_counter(out, "new_items_retired_total", "New candidates that are not tried any more.",
+              new_items_retired.value());
+  add_counter(out, "exploration_pages_total", "Pages that a draw decided.",
+              exploration_pages.value());
+  add_counter(out, "user_loss_milli_fen_total", "What inserted items cost viewers.",
+              loss_milli_fen.value());
+  add_counter(out, "exploration_loss_milli_fen_total",
+              "Of that, what draws cost beside the best page.", exploration_loss_milli_fen.value());
   add_counters(out, "degraded_total", "Answers that did without a stage.", degraded);
   add_counters(out, "experiment_exposures_total", "Requests that took part in an experiment.",
                experiment_exposures);

@@ -133,6 +133,11 @@ class Metrics {
   CounterFamily degraded{{"stage"}, 50};
   CounterFamily experiment_exposures{{"experiment", "variation"}, 2000};
   Counter boosts_inserted;  // slots of rank answers
+  // New items: pages that tried one, and candidates of pages that wait to be tried or will not be.
+  Counter new_items_tried, new_items_waiting, new_items_retired;
+  // What answers cost viewers, in thousandths of a fen: all of it, and of that what draws cost
+  // beside the best page, so far as they cost more.
+  Counter loss_milli_fen, exploration_loss_milli_fen, exploration_pages;
   Gauge user_loss_ratio;
   Counter decisions_lost;
   Gauge decisions_queued;  // not durable yet

@@ -286,7 +286,16 @@ void Ranker::record_insertions(const RankRequest& request, const Page& page) {
 void Ranker::count(const Page& page) {
   uint64_t inserted = 0;
   for (const SlateItem& item : page.slate.items) inserted += item.programs.empty() ? 0 : 1;
-  parts_.metrics.boosts_inserted.add(inserted);
+  Metrics& metrics = parts_.metrics;
+  metrics.boosts_inserted.add(inserted);
+  const Slate& slate = page.slate;
+  metrics.new_items_tried.add(slate.tried_new ? 1 : 0);
+  metrics.new_items_waiting.add(static_cast<uint64_t>(slate.new_items));
+  metrics.new_items_retired.add(static_cast<uint64_t>(slate.retired_items));
+  metrics.exploration_pages.add(slate.explored ? 1 : 0);
+  const auto milli = [](double fen) { return static_cast<uint64_t>(std::max(0.0, fen) * 1e3); };
+  metrics.loss_milli_fen.add(milli(slate.loss_fen));
+  metrics.exploration_loss_milli_fen.add(milli(slate.explored_loss_fen));
   for (const std::string_view stage : page.slate.degraded) parts_.metrics.degraded.at(stage).add();
 }
 

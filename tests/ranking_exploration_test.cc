@@ -65,11 +65,17 @@ TEST(Exploration, ANewItemIsShownOnItsShareOfPagesAndThePropensitySaysSo) {
   constexpr int kPages = 20'000;
   std::map<std::pair<std::string, int>, std::pair<int, double>> shown;
   int tried = 0;
+  double best_loss = 0;  // of the page that no draw decides
   for (int i = 0; i < kPages; ++i) {
     const Slate slate = world.page(static_cast<uint64_t>(i));
     ASSERT_EQ(slate.new_items, 1);
     ASSERT_EQ(slate.tried_new, NewItemWorld::shows(slate, "new"));
     tried += slate.tried_new;
+    ASSERT_EQ(slate.explored, slate.tried_new);
+    const double known_loss = slate.loss_fen - slate.explored_loss_fen;
+    if (i == 0) best_loss = known_loss;
+    ASSERT_NEAR(known_loss, best_loss, 1e-12);
+    ASSERT_TRUE(slate.explored || slate.explored_loss_fen == 0);
     for (const SlateItem& item : slate.items) {
       ASSERT_EQ(item.reason_code == "new_item", item.item_id == "new") << item.reason_text;
     }
@@ -116,6 +122,7 @@ TEST(Exploration, PropensitiesAddUpOverBothDraws) {
 
 TEST(Exploration, AnItemGraduatesByExposuresOrByANarrowInterval) {
   RankingOptions options;
+  options.explore_new_share = 0.1;
   BoostCandidate candidate;
   candidate.rate = 0.04;
   judge_novelty(options, {100, 4, 90, 0}, candidate);
