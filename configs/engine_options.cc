@@ -116,10 +116,11 @@ void check_festivals(const EngineOptions& options, const std::string& file, Conf
 // Bounds that tie two keys together.
 void check_whole(const EngineOptions& options, const std::string& file, ConfigErrors& errors) {
   const RankingOptions& ranking = options.ranking;
-  if (ranking.fresh_k + ranking.popular_k > ranking.retrieve_k) {
-    errors.push_back({file, 0, 0, "ranking.retrieve_k",
-                      "must be at least fresh_k + popular_k = " +
-                          std::to_string(ranking.fresh_k + ranking.popular_k)});
+  const int others = ranking.fresh_k + ranking.popular_k + ranking.in_turn_k;
+  if (others > ranking.retrieve_k) {
+    errors.push_back(
+        {file, 0, 0, "ranking.retrieve_k",
+         "must be at least fresh_k + popular_k + in_turn_k = " + std::to_string(others)});
   }
 }
 

@@ -270,6 +270,8 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
       "boost candidates scored per request; about 0.1 us each");
   add("fresh_k", &r.fresh_k, 0, 1'000, "items", "of those, newest ones");
   add("popular_k", &r.popular_k, 0, 1'000, "items", "of those, popular ones");
+  add("in_turn_k", &r.in_turn_k, 0, 1'000, "items",
+      "of those, any, others for each request, so that each item is met by somebody");
   add("user_loss_budget", &r.user_loss_budget, 0, 0.5, "",
       "share of the organic value that viewers may lose");
   add("insertions_max", &r.insertions_max, 0, 3, "items", "boosted items of a page");

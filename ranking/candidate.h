@@ -23,9 +23,10 @@ class Retriever {
  public:
   virtual ~Retriever() = default;
   // Clears `out` and fills it with at most options.retrieve_k items of world.boostable().
-  // `viewer`: the viewer's vector (encode_viewer()), all zero when nothing is known of it.
+  // `viewer`: the viewer's vector (encode_viewer()), all zero when nothing is known of it. `turn`
+  // differs from request to request: where lists that are taken in turns begin.
   virtual void retrieve(const Vector& viewer, const World& world, const RankingOptions& options,
-                        std::vector<Retrieved>& out) = 0;
+                        uint64_t turn, std::vector<Retrieved>& out) = 0;
 };
 
 // Cosine of a viewer's vector with an item's: both are of unit length, or zero.

@@ -46,6 +46,7 @@ struct RankingOptions {
   int retrieve_k = 200;  // boost candidates scored per request; 1..1,000; costs about 0.1 us each
   int fresh_k = 20;      // of those, newest items; 0..retrieve_k
   int popular_k = 20;    // of those, popular items; 0..retrieve_k
+  int in_turn_k = 40;    // of those, any items, others for each request; 0..retrieve_k
   // --- allocation ---
   double user_loss_budget = 0.02;  // eps: share of the organic value viewers may lose; 0..0.5
   int insertions_max = 3;          // boosted items per page; 0..3

@@ -112,7 +112,7 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   const World& world = context.world;
   const ViewerState& viewer = selection.personalized ? context.viewer : kNobody;
   const ViewerTaste taste(context.options, viewer, selection.personalized);
-  context.retriever.retrieve(taste.vector(), world, context.options, parts.retrieved);
+  context.retriever.retrieve(taste.vector(), world, context.options, context.seed, parts.retrieved);
   add_listed(request, world, taste.vector(), parts);
   parts.candidates.clear();
   std::optional<Fatigue> fatigue;

@@ -124,6 +124,7 @@ void RetrievalIndex::list_small_programs(const World& world, const RetrievalOpti
     const std::span<const ItemIndex> items = world.items_of(static_cast<ProgramIndex>(p));
     if (items.size() > static_cast<size_t>(options.small_program_items)) continue;
     small_programs_.insert(small_programs_.end(), items.begin(), items.end());
+    if (world.program(static_cast<ProgramIndex>(p)).urgent) urgent_ = small_programs_.size();
   }
 }
 
@@ -156,27 +157,42 @@ void IndexRetriever::refresh(std::shared_ptr<const World> world, const ItemRates
 }
 
 void IndexRetriever::retrieve(const Vector& viewer, const World& world,
-                              const RankingOptions& options, std::vector<Retrieved>& out) {
+                              const RankingOptions& options, uint64_t turn,
+                              std::vector<Retrieved>& out) {
   const auto k = static_cast<size_t>(options.retrieve_k);
   Distinct chosen(k, out);
   const std::shared_ptr<const RetrievalIndex> index = current_.get();
   if (index == nullptr) return;  // still being built: fewer candidates, the organic list stands
   const bool known = viewer != Vector{};
-  const auto add_some = [&](const std::vector<ItemIndex>& items, size_t count) {
-    for (size_t i = 0; i < std::min(items.size(), count); ++i) {
-      chosen.add(items[i], [&] {
-        const CatalogueItem* item = known ? world.item(items[i]) : nullptr;
-        return item != nullptr ? similarity_of(viewer, *item) : 0.0F;
-      });
-    }
+  const auto add_one = [&](ItemIndex index) {
+    chosen.add(index, [&] {
+      const CatalogueItem* item = known ? world.item(index) : nullptr;
+      return item != nullptr ? similarity_of(viewer, *item) : 0.0F;
+    });
   };
-  add_some(index->small_programs(), k);
+  const auto add_some = [&](const std::vector<ItemIndex>& items, size_t count) {
+    for (size_t i = 0; i < std::min(items.size(), count); ++i) add_one(items[i]);
+  };
+  const std::vector<ItemIndex>& small = index->small_programs();
+  const size_t urgent = std::min(index->urgent(), k), rest = small.size() - index->urgent();
+  add_some(small, urgent);
+  for (size_t i = 0; i < std::min(rest, std::max(k / 2, urgent) - urgent); ++i) {
+    add_one(small[index->urgent() + (rest > k / 2 ? turn + i : i) % rest]);
+  }
+  const std::span<const ItemIndex> all = world.boostable();
+  const auto in_turn = static_cast<size_t>(options.in_turn_k);
+  for (size_t i = 0; !all.empty() && i < in_turn; ++i) {
+    add_one(all[mix64(turn + i) % all.size()]);
+  }
   const auto fresh = static_cast<size_t>(options.fresh_k);
   const auto popular = static_cast<size_t>(options.popular_k);
   if (known && k > fresh + popular) {
     std::vector<VectorHit> hits;
     index->nearest(viewer, k - fresh - popular, hits);
-    for (const VectorHit& hit : hits) chosen.add(hit.item, [&] { return hit.similarity; });
+    for (const VectorHit& hit : hits) {
+      if (out.size() + fresh + popular >= k) break;
+      chosen.add(hit.item, [&] { return hit.similarity; });
+    }
   }
   add_some(index->fresh(), fresh);
   add_some(index->popular(), popular);

@@ -1,9 +1,12 @@
 // Which boostable items this viewer might like: the first stage of the read walk.
 //
-// Four sources, in this order, each item once: items of small programs (a notice or a county's one
-// good must be found whoever looks), nearest items to the viewer's vector, newest items, popular
-// items. The order is the order of the answer; when it is full, later sources lose. Eligibility is
-// not checked here.
+// Five sources, in this order, each item once: items of small programs (a notice or a county's one
+// good must be found whoever looks), items in turn (so that none is met by nobody), nearest items
+// to the viewer's vector, newest items, popular items. The order is the order of the answer; when
+// it is full, later sources lose. Eligibility is not checked here.
+//
+// Small programs have at most half of the places. Where their items are more, those of urgent
+// programs come first and the others take turns.
 //
 // RetrievalIndex is an immutable snapshot, built aside for one World and swapped in. VectorIndex is
 // rebuilt only when more than `delta_max_share` of the boostable items changed; until then changed
@@ -42,6 +45,7 @@ class RetrievalIndex {
   const std::vector<ItemIndex>& fresh() const { return fresh_; }      // newest first
   const std::vector<ItemIndex>& popular() const { return popular_; }  // most clicks first
   const std::vector<ItemIndex>& small_programs() const { return small_programs_; }
+  size_t urgent() const { return urgent_; }  // of small_programs(), the first ones
   // The `k` nearest, best first; replaces `out`.
   void nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const;
 
@@ -54,6 +58,7 @@ class RetrievalIndex {
   std::vector<ItemIndex> stale_;                // ascending: in vectors_, but changed or gone since
   std::shared_ptr<const VectorIndex> changed_;  // new and changed items, scanned exactly
   std::vector<ItemIndex> fresh_, popular_, small_programs_;
+  size_t urgent_ = 0;
 };
 
 class IndexRetriever final : public Retriever {
@@ -65,7 +70,7 @@ class IndexRetriever final : public Retriever {
   std::shared_ptr<const RetrievalIndex> current() const { return current_.get(); }
 
   void retrieve(const Vector& viewer, const World& world, const RankingOptions& options,
-                std::vector<Retrieved>& out) override;
+                uint64_t turn, std::vector<Retrieved>& out) override;
 
  private:
   const RetrievalOptions options_;

@@ -148,7 +148,8 @@ TEST(EngineOptions, EveryNumberTakesItsBoundsAndNothingBeyondThem) {
     EXPECT_EQ(refusal(option, std::to_string(max + 1)),
               std::to_string(max + 1) + " is too large, at most " + std::to_string(max) + "\n");
     for (const int64_t bound : {min, max}) {
-      if (option.key == "retrieve_k" || option.key == "fresh_k" || option.key == "popular_k") {
+      if (option.key == "retrieve_k" || option.key == "fresh_k" || option.key == "popular_k" ||
+          option.key == "in_turn_k") {
         continue;  // bound to each other
       }
       EngineOptions options;
@@ -248,8 +249,10 @@ TEST(EngineOptions, ReportsAllErrorsAtOnce) {
 
 TEST(EngineOptions, ReservedPlacesOfACandidateListFitIntoIt) {
   EngineOptions options;
-  EXPECT_EQ(read_errors("ranking: {retrieve_k: 30, fresh_k: 20, popular_k: 11}\n", options),
-            "engine.yaml: ranking.retrieve_k: must be at least fresh_k + popular_k = 31\n");
+  EXPECT_EQ(
+      read_errors("ranking: {retrieve_k: 30, fresh_k: 10, popular_k: 11, in_turn_k: 10}\n",
+                  options),
+      "engine.yaml: ranking.retrieve_k: must be at least fresh_k + popular_k + in_turn_k = 31\n");
 }
 
 TEST(EngineOptions, ReadsValuesOfEveryKind) {

@@ -28,7 +28,10 @@ class FixedRates final : public ItemRatesReader {
 // A catalogue that changes as the fold changes it, and the retriever that follows it.
 class RetrievalTest : public testing::Test {
  protected:
-  RetrievalTest() { options_.small_program_items = 3; }
+  RetrievalTest() {
+    options_.small_program_items = 3;
+    ranking_.in_turn_k = 0;
+  }
 
   void put(const std::string& id, const std::string& category, const std::string& title = "",
            int64_t published = 0) {
@@ -60,9 +63,9 @@ class RetrievalTest : public testing::Test {
     see();
     retriever_->refresh(world_, rates_);
   }
-  std::vector<std::string> retrieve(const Vector& interest) {
+  std::vector<std::string> retrieve(const Vector& interest, uint64_t turn = 1) {
     std::vector<Retrieved> out = {{1, 0}, {2, 0}, {3, 0}};
-    retriever_->retrieve(interest, *world_, ranking_, out);
+    retriever_->retrieve(interest, *world_, ranking_, turn, out);
     EXPECT_LE(out.size(), static_cast<size_t>(ranking_.retrieve_k));
     std::set<ItemIndex> once;
     std::vector<std::string> ids;
@@ -119,6 +122,54 @@ TEST_F(RetrievalTest, SmallProgramsComeFirstWhoeverLooks) {
     EXPECT_EQ(found[0], "n1");
     EXPECT_EQ(found[1], "n2");
   }
+}
+
+TEST_F(RetrievalTest, ManySmallProgramsTakeTurnsInHalfOfThePlacesBehindUrgentOnes) {
+  for (int i = 0; i < 30; ++i) {
+    const std::string category = "c" + std::to_string(10 + i);
+    add_program("small" + std::to_string(10 + i), Value::Object{{"category", category}});
+    put("good" + std::to_string(10 + i), category);
+  }
+  add_program("all", Value::Object{{"category", "fruit"}});
+  for (int i = 0; i < 50; ++i) put("fruit" + std::to_string(i), "fruit");
+  auto notice = std::make_shared<Program>(*programs_->programs.front());
+  notice->id = ProgramId(std::string_view("notice"));
+  notice->urgent = true;
+  notice->items = Condition::compile(Value::Object{{"category", "notice"}}, {}).value();
+  programs_->programs.insert(programs_->programs.begin(), notice);
+  put("lost", "notice");
+  ranking_.retrieve_k = 20;
+  ranking_.fresh_k = ranking_.popular_k = 3;
+  refresh();
+  std::map<std::string, int> seen;
+  for (uint64_t turn = 0; turn < 60; ++turn) {
+    int small = 0;
+    for (const std::string& id : retrieve(taste("fruit3"), turn)) {
+      ++seen[id];
+      small += id.starts_with("good") || id == "lost" ? 1 : 0;
+    }
+    EXPECT_GE(small, 10) << turn;  // and what comes by another way
+  }
+  EXPECT_EQ(seen["lost"], 60);
+  for (int i = 0; i < 30; ++i) EXPECT_GE(seen["good" + std::to_string(10 + i)], 60 * 9 / 30) << i;
+}
+
+TEST_F(RetrievalTest, InTurnEveryItemIsMetBySomebody) {
+  options_.small_program_items = 0;
+  refresh_with(options_);
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 100; ++i) put("item" + std::to_string(i), "fruit");
+  ranking_.retrieve_k = 20;
+  ranking_.fresh_k = ranking_.popular_k = 2;
+  ranking_.in_turn_k = 10;
+  refresh();
+  std::set<std::string> met;
+  for (uint64_t turn = 0; turn < 200; ++turn) {
+    const std::vector<std::string> found = retrieve(taste("item3"), 1'000 * turn);
+    EXPECT_EQ(found, retrieve(taste("item3"), 1'000 * turn));
+    met.insert(found.begin(), found.end());
+  }
+  EXPECT_EQ(met.size(), 100U);
 }
 
 TEST_F(RetrievalTest, ItemsOfNoProgramAreNeverFound) {
