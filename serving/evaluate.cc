@@ -16,12 +16,21 @@ using Kind = FlagSpec::Kind;
 constexpr FlagSpec kFlags[] = {
     {"data", Kind::kText, "DIR", "folder of the data sets (README says where to get each)"},
     {"json", Kind::kText, "FILE", "writes the tables there, as JSON"},
+    {"law", Kind::kText, "NAMES", "allocation-day: which price laws, with commas between",
+     "remaining_goal,fixed_boost,pid"},
+    {"pages", Kind::kInteger, "N", "allocation-day: of a day, about", "160000", 2'000, 1e7},
+    {"programs", Kind::kInteger, "N", "allocation-day: how many", "200", 10, 1'000},
+    {"counties", Kind::kInteger, "N", "allocation-day: how many", "832", 20, 832},
+    {"seed", Kind::kInteger, "N", "allocation-day: of everything random", "1", 0, 9e15},
 };
 
 constexpr Suite kSuites[] = {
-    {"allocation-steam", "guarantees and fairness between 43 groups, re-ranked scores",
+    {"allocation-steam", "guarantees and fairness between 43 groups, re-ranked scores", true,
      evaluate_allocation_steam},
-    {"allocation-adx", "two publishers' contracts, 100,000 requests each", evaluate_allocation_adx},
+    {"allocation-adx", "two publishers' contracts, 100,000 requests each", true,
+     evaluate_allocation_adx},
+    {"allocation-day", "200 programs for a simulated day, in front of whole engines", false,
+     evaluate_allocation_day},
 };
 
 std::string names() {
@@ -29,6 +38,16 @@ std::string names() {
   for (const Suite& suite : kSuites) {
     if (!all.empty()) all += ", ";
     all += suite.name;
+  }
+  return all;
+}
+
+std::vector<std::string> split(const std::string& names) {
+  std::vector<std::string> all;
+  for (size_t at = 0; at <= names.size();) {
+    const size_t end = std::min(names.find(',', at), names.size());
+    all.push_back(names.substr(at, end - at));
+    at = end + 1;
   }
   return all;
 }
@@ -106,21 +125,33 @@ int evaluate_verb(const CliArguments& arguments) {
     return bad_usage(arguments,
                      "unknown suite '" + arguments.operands[0] + "'; allowed: " + names());
   }
-  if (!arguments.given("data")) return bad_usage(arguments, "--data DIR is missing");
   const std::string data = arguments.text("data");
-  if (!std::filesystem::is_directory(data)) {
+  if (suite->needs_data && data.empty()) return bad_usage(arguments, "--data DIR is missing");
+  if (suite->needs_data && !std::filesystem::is_directory(data)) {
     return fail(arguments, {ErrorCode::kNotFound, data + ": no such folder"});
+  }
+  SuiteInput input;
+  input.data = data;
+  input.laws = split(arguments.text("law"));
+  input.pages = arguments.integer("pages");
+  input.programs = arguments.integer("programs");
+  input.counties = arguments.integer("counties");
+  input.seed = static_cast<uint64_t>(arguments.integer("seed"));
+  for (const auto& [key, value] : arguments.settings) {
+    input.settings.push_back(std::string(key).append("=").append(value));
   }
   Progress progress(suite->name, "runs");
   uint64_t runs = 0;
   const Result<SuiteReport> report =
-      suite->run(data, [&](double share) { progress.update(share, ++runs); });
+      suite->run(input, [&](double share) { progress.update(share, ++runs); });
   progress.finish();
   if (!report.ok()) return fail(arguments, report.error());
   std::fputs(text_of(report.value()).c_str(), stdout);
-  if (!arguments.given("json")) return kExitDone;
-  const Status written = write_file(arguments.text("json"), json_of(report.value()));
-  return written.ok() ? kExitDone : fail(arguments, written.error());
+  if (arguments.given("json")) {
+    const Status written = write_file(arguments.text("json"), json_of(report.value()));
+    if (!written.ok()) return fail(arguments, written.error());
+  }
+  return report.value().met ? kExitDone : kExitFailed;
 }
 
 }  // namespace shanhuo

@@ -1,8 +1,9 @@
 // `shanhuo evaluate SUITE --data DIR [--json FILE]`: published protocols on real data, as tables.
 //
 // A suite reads its part of DIR, runs, and returns its tables; nothing is written but the JSON
-// file. The same tables make the text on stdout and the JSON. One thread; deterministic: seeds
-// stand in the notes.
+// file. The same tables make the text on stdout and the JSON. Deterministic: seeds stand in the
+// notes. allocation-day makes its own data and runs whole engines, each in a temporary folder; the
+// others are of one thread.
 #pragma once
 
 #include <functional>
@@ -35,15 +36,26 @@ struct SuiteReport {
   std::string suite;
   std::vector<std::string> notes;  // seeds, what was chosen on which part
   std::vector<SuiteTable> tables;
+  bool met = true;  // false: what ships misses a target; the command then fails
 };
 
 // Share of the work that is done, 0..1.
 using SuiteProgress = std::function<void(double share)>;
 
+// What a suite is called with; each takes its part.
+struct SuiteInput {
+  std::string data;  // folder of the data sets
+  std::vector<std::string> laws;
+  int64_t pages = 0, programs = 0, counties = 0;  // of a simulated day
+  uint64_t seed = 1;
+  std::vector<std::string> settings;  // "prices.fairness_alpha=2", of every engine
+};
+
 struct Suite {
   std::string_view name;
   std::string_view about;
-  Result<SuiteReport> (*run)(const std::string& data, const SuiteProgress& progress) = nullptr;
+  bool needs_data = false;
+  Result<SuiteReport> (*run)(const SuiteInput& input, const SuiteProgress& progress) = nullptr;
 };
 
 std::string text_of(const SuiteReport& report);
@@ -52,9 +64,10 @@ std::string json_of(const SuiteReport& report);
 int evaluate_verb(const CliArguments& arguments);
 extern const std::span<const FlagSpec> kEvaluateFlags;
 
-// The suites; each reads what its name says under `data`.
-Result<SuiteReport> evaluate_allocation_steam(const std::string& data,
+// The suites; each reads what its name says under --data, if it needs any.
+Result<SuiteReport> evaluate_allocation_steam(const SuiteInput& input,
                                               const SuiteProgress& progress);
-Result<SuiteReport> evaluate_allocation_adx(const std::string& data, const SuiteProgress& progress);
+Result<SuiteReport> evaluate_allocation_adx(const SuiteInput& input, const SuiteProgress& progress);
+Result<SuiteReport> evaluate_allocation_day(const SuiteInput& input, const SuiteProgress& progress);
 
 }  // namespace shanhuo

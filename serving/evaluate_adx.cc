@@ -291,9 +291,10 @@ class AdxSuite {
 
 }  // namespace
 
-Result<SuiteReport> evaluate_allocation_adx(const std::string& data,
+Result<SuiteReport> evaluate_allocation_adx(const SuiteInput& input,
                                             const SuiteProgress& progress) {
-  const std::string folder = (std::filesystem::path(data) / "allocation" / "adx2014").string();
+  const std::string folder =
+      (std::filesystem::path(input.data) / "allocation" / "adx2014").string();
   std::vector<Day> days, drawn;
   for (const int publisher : kPublishers) {
     Result<AdxMarket> market = AdxMarket::read(folder, publisher);

@@ -346,9 +346,9 @@ class SteamSuite {
 
 }  // namespace
 
-Result<SuiteReport> evaluate_allocation_steam(const std::string& data,
+Result<SuiteReport> evaluate_allocation_steam(const SuiteInput& input,
                                               const SuiteProgress& progress) {
-  const std::string folder = (std::filesystem::path(data) / "allocation" / "steam").string();
+  const std::string folder = (std::filesystem::path(input.data) / "allocation" / "steam").string();
   const Result<SteamPages> sum = SteamPages::read(folder, SteamRepeats::kSum);
   if (!sum.ok()) return sum.error();
   const Result<SteamPages> first = SteamPages::read(folder, SteamRepeats::kFirst);

@@ -317,10 +317,12 @@ TEST_F(Files, WhatIsMissingOrBrokenIsNamedWithItsLine) {
 
 TEST_F(Files, ASuiteWithoutItsDataSaysWhichFile) {
   const auto quiet = [](double) {};
-  const auto steam = evaluate_allocation_steam(folder_.string(), quiet);
+  SuiteInput input;
+  input.data = folder_.string();
+  const auto steam = evaluate_allocation_steam(input, quiet);
   ASSERT_FALSE(steam.ok());
   EXPECT_NE(steam.error().message.find("allocation/steam"), std::string::npos);
-  const auto adx = evaluate_allocation_adx(folder_.string(), quiet);
+  const auto adx = evaluate_allocation_adx(input, quiet);
   ASSERT_FALSE(adx.ok());
   EXPECT_NE(adx.error().message.find("pub1-ads.txt"), std::string::npos);
 }
