@@ -54,9 +54,9 @@ struct ApiOptions {
 };
 
 struct EngineOptions {
-  // Counties of programs with `fairness` are nearly max-min, worth 0.2 fen a view at their share, and
-  // a program's price may fall a tenth below zero where that runs ahead of its pace: with these the
-  // worst county keeps 0.8 of its share (docs/allocation.md).
+  // Counties of programs with `fairness` are nearly max-min, worth 0.2 fen a view at their share,
+  // and a program's price may fall a tenth below zero where that runs ahead of its pace: with these
+  // the worst county keeps 0.8 of its share (docs/allocation.md).
   EngineOptions() {
     prices.welfare.alpha = 4;
     prices.welfare.lambda_fen = 0.2;

@@ -18,6 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kOnKafka =
+    "stream.kind is kafka: recorded requests are on the cluster, and only those of an embedded log "
+    "are replayed. Ask the running engine instead: `shanhuo program validate FILE` says what a "
+    "changed program could get of its recorded traffic";
+
 // Gone with the object.
 class CopiedFolder {
  public:
@@ -125,10 +130,7 @@ void add_happened(const Decision& decision, const std::map<uint32_t, std::string
 
 Result<WhatIfReport> what_if(const WhatIfOptions& options, const Clock& clock) {
   if (options.engine.stream_kind != StreamKind::kEmbedded) {
-    return Error{ErrorCode::kInvalid,
-                 "stream.kind is kafka: recorded requests are on the cluster, and only those of an "
-                 "embedded log are replayed. Ask the running engine instead: `shanhuo program "
-                 "validate FILE` says what a changed program could get of its recorded traffic"};
+    return Error{ErrorCode::kInvalid, kOnKafka};
   }
   ProgramStore present(options.config_dir + "/programs");
   present.reload();

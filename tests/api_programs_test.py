@@ -391,8 +391,8 @@ class CheckTest(unittest.TestCase):
         done = check("--catalogue", catalogue)
         self.assertEqual(done.returncode, 0, done.stderr)
         for name in ("old", "group"):
-            self.assertRegex(done.stdout, rf"{name}\.yaml:\d+:\d+: items: names none of the 1 items "
-                                          r"of .*: nothing can be shown.*\(warning\)")
+            self.assertRegex(done.stdout, rf"{name}\.yaml:\d+:\d+: items: names none of the 1 "
+                                          r"items of .*: nothing can be shown.*\(warning\)")
         creators.write_text(json.dumps({"creator_id": "anna", "name": "Anna",
                                         "groups": ["trained"]}) + "\n", encoding="utf-8")
         self.assertNotIn("group.yaml", check("--catalogue", catalogue).stdout)
