@@ -83,7 +83,7 @@ struct Slate {
   bool tried_new = false;                // the page has the new item that its draw allowed
   // Of loss_fen: what the draw cost beside the best page; < 0: that would have cost more.
   double explored_loss_fen = 0;
-  bool exact = true;                     // false: the search stopped at search_nodes_max
+  bool exact = true;  // false: the search stopped at search_nodes_max
 };
 
 }  // namespace shanhuo

@@ -62,9 +62,9 @@ class Engine {
   void append_events(const std::vector<AppendRecord>& records, EventLog::Done done);
   // Forgets a viewer: state now, disk within a minute, replay for good.
   Status forget(std::string_view user_id);
-  // A consistent copy of the data folder into `directory`, which must not exist, while serving, with
-  // all that was answered before the call. On Kafka that is the state alone: the cluster keeps the
-  // log.
+  // A consistent copy of the data folder into `directory`, which must not exist, while serving,
+  // with all that was answered before the call. On Kafka that is the state alone: the cluster keeps
+  // the log.
   Status backup(const std::string& directory);
   // Changes or deletes a program's file on behalf of `who`; live, and in the book of changes, when
   // this returns (configs/program_store.h).
