@@ -6,9 +6,9 @@
 // rate of the item and a liking of their own, which the engine does not know. What is not seen
 // sends nothing.
 //
-// One thread speaks to the engine and waits until it has folded each minute's events, so the same
-// plan and options give the same day. What becomes of an item on a page hangs on the seed, the page
-// and the item alone.
+// One thread speaks to the engine and waits until it has folded each minute's events, and what
+// becomes of an item on a page hangs on the seed, the page and the item alone. Two runs differ by
+// what the engine builds beside its answers: vector index and popular lists.
 #pragma once
 
 #include <array>
