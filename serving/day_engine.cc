@@ -50,7 +50,8 @@ Result<std::unique_ptr<DayEngine>> DayEngine::open(
   std::error_code error;
   fs::create_directories(folder + "/programs", error);
   for (const auto& [name, yaml] : programs) {
-    const Status written = write_text_file(folder + "/programs/" + name, yaml);
+    const std::string path = std::string(folder).append("/programs/").append(name);
+    const Status written = write_text_file(path, yaml);
     if (!written.ok()) return written.error();
   }
   options.data_dir = folder + "/data";
