@@ -90,12 +90,13 @@ class Producer(threading.Thread):
 
 
 def told(trial):
-    """The oracle, told all that the topic has after the producer's last, and how many events."""
+    """The oracle, told all that the topic has after the producer's last, and how many events: what
+    was sent at least, for a producer whose broker hung sends again what was not acknowledged."""
     trial.producer.finish()
     oracle, events = Oracle(trial.load.kinds), trial.records()
     for partition, accepted_ms, event in events:
         oracle.accept(event, accepted_ms, partition)
-    assert len(events) == trial.producer.sent, (len(events), trial.producer.sent)
+    assert len(events) >= trial.producer.sent, (len(events), trial.producer.sent)
     return oracle, len(events)
 
 
