@@ -89,32 +89,14 @@ class alignas(64) ItemState::Newest {
   int32_t slot() const { return slot_.load(std::memory_order_relaxed); }
   bool empty() const { return slot() == kNoSlot; }
   Bucket load() const {
-    const auto get = [](const auto& place) { return place.load(std::memory_order_acquire); };
     Bucket bucket;
-    bucket.slot = get(slot_);
-    bucket.served = get(served_);
-    bucket.viewable = get(viewable_);
-    bucket.clicks = get(clicks_);
-    bucket.plays = get(plays_);
-    bucket.likes = get(likes_);
-    bucket.orders = get(orders_);
-    bucket.watch_ms = get(watch_ms_);
-    bucket.amount_fen = get(amount_fen_);
+    each(*this, bucket,
+         [](const auto& place, auto& field) { field = place.load(std::memory_order_acquire); });
     return bucket;
   }
   void store(const Bucket& bucket) {
-    const auto put = [](auto* place, auto value) {
-      place->store(value, std::memory_order_release);
-    };
-    put(&slot_, bucket.slot);
-    put(&served_, bucket.served);
-    put(&viewable_, bucket.viewable);
-    put(&clicks_, bucket.clicks);
-    put(&plays_, bucket.plays);
-    put(&likes_, bucket.likes);
-    put(&orders_, bucket.orders);
-    put(&watch_ms_, bucket.watch_ms);
-    put(&amount_fen_, bucket.amount_fen);
+    each(*this, bucket,
+         [](auto& place, const auto& field) { place.store(field, std::memory_order_release); });
   }
   void add(const Counts& counts) {
     Bucket bucket = load();
@@ -128,6 +110,20 @@ class alignas(64) ItemState::Newest {
   }
 
  private:
+  // visit(place, field) for each of them, the slot first.
+  template <typename Places, typename Fields, typename Visit>
+  static void each(Places& places, Fields& fields, const Visit& visit) {
+    visit(places.slot_, fields.slot);
+    visit(places.served_, fields.served);
+    visit(places.viewable_, fields.viewable);
+    visit(places.clicks_, fields.clicks);
+    visit(places.plays_, fields.plays);
+    visit(places.likes_, fields.likes);
+    visit(places.orders_, fields.orders);
+    visit(places.watch_ms_, fields.watch_ms);
+    visit(places.amount_fen_, fields.amount_fen);
+  }
+
   std::atomic<int32_t> slot_{kNoSlot};
   std::atomic<uint32_t> served_{0}, viewable_{0}, clicks_{0}, plays_{0}, likes_{0}, orders_{0};
   std::atomic<int64_t> watch_ms_{0}, amount_fen_{0};

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -44,17 +43,18 @@ class Waiting final : public ResponseSink {
 Result<std::unique_ptr<DayEngine>> DayEngine::open(
     EngineOptions options, const std::vector<std::pair<std::string, std::string>>& programs,
     const std::string& catalogue) {
-  std::string folder = (fs::temp_directory_path() / "shanhuo-day-XXXXXX").string();
-  if (::mkdtemp(folder.data()) == nullptr) return Error{ErrorCode::kIo, folder + ": not made"};
-  std::unique_ptr<DayEngine> day(new DayEngine(folder));
+  Result<TempFolder> folder = TempFolder::make("shanhuo-day");
+  if (!folder.ok()) return folder.error();
+  std::unique_ptr<DayEngine> day(new DayEngine(std::move(folder).value()));
+  const std::string& at = day->folder_.path();
   std::error_code error;
-  fs::create_directories(folder + "/programs", error);
+  fs::create_directories(at + "/programs", error);
   for (const auto& [name, yaml] : programs) {
-    const std::string path = std::string(folder).append("/programs/").append(name);
+    const std::string path = std::string(at).append("/programs/").append(name);
     const Status written = write_text_file(path, yaml);
     if (!written.ok()) return written.error();
   }
-  options.data_dir = folder + "/data";
+  options.data_dir = at + "/data";
   auto access = Access::open({});
   if (!access.ok()) return access.error();
   day->access_ = std::move(access).value();
@@ -68,7 +68,7 @@ Result<std::unique_ptr<DayEngine>> DayEngine::open(
 }
 
 Status DayEngine::start(const EngineOptions& options) {
-  auto engine = Engine::open(options, folder_, clock_);
+  auto engine = Engine::open(options, folder_.path(), clock_);
   if (!engine.ok()) return engine.error();
   engine_ = std::move(engine).value();
   api_ = std::make_unique<HttpApi>(*engine_, *access_);
@@ -100,9 +100,6 @@ Status DayEngine::put_items(const std::string& catalogue) {
 DayEngine::~DayEngine() {
   api_.reset();
   if (engine_) engine_->drop();
-  engine_.reset();
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
 }
 
 Result<std::string> DayEngine::call(std::string_view method, std::string_view target,

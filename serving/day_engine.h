@@ -14,6 +14,7 @@
 #include "serving/access.h"
 #include "serving/engine.h"
 #include "serving/http_api.h"
+#include "serving/temp_folder.h"
 
 namespace shanhuo {
 
@@ -40,9 +41,9 @@ class DayEngine {
   // "/v1/stats", parsed into document_.
   Result<json::Value> stats();
 
-  explicit DayEngine(std::string folder) : folder_(std::move(folder)) {}
+  explicit DayEngine(TempFolder folder) : folder_(std::move(folder)) {}
 
-  const std::string folder_;
+  const TempFolder folder_;  // outlives the engine
   const WallClock clock_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<Engine> engine_;

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "configs/program_reader.h"
 #include "configs/program_store.h"
 #include "serving/engine.h"
+#include "serving/temp_folder.h"
 #include "serving/what_if_replay.h"
 #include "streaming/codec.h"
 #include "streaming/log_scan.h"
@@ -23,55 +23,38 @@ constexpr const char* kOnKafka =
     "are replayed. Ask the running engine instead: `shanhuo program validate FILE` says what a "
     "changed program could get of its recorded traffic";
 
-// Gone with the object.
-class CopiedFolder {
- public:
-  static Result<std::unique_ptr<CopiedFolder>> of(const std::string& from) {
-    std::error_code error;
-    if (!fs::exists(fs::path(from) / "token.keys", error)) {
-      return Error{ErrorCode::kInvalid, from + ": is no data folder of an engine"};
+// Whether another process holds the store's lock.
+bool in_use(const std::string& lock) {
+  const int file = ::open(lock.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return false;
+  struct flock held {};
+  held.l_type = F_WRLCK;
+  held.l_whence = SEEK_SET;
+  const bool used = ::fcntl(file, F_GETLK, &held) == 0 && held.l_type != F_UNLCK;
+  ::close(file);
+  return used;
+}
+
+Result<TempFolder> copy_of(const std::string& from) {
+  std::error_code error;
+  if (!fs::exists(fs::path(from) / "token.keys", error)) {
+    return Error{ErrorCode::kInvalid, from + ": is no data folder of an engine"};
+  }
+  for (const char* folder : {"state", "log"}) {
+    if (in_use((fs::path(from) / folder / "LOCK").string())) {
+      return Error{ErrorCode::kConflict,
+                   from +
+                       ": an engine is running on it; look at a copy that `shanhuo backup DIR` "
+                       "makes of it"};
     }
-    for (const char* folder : {"state", "log"}) {
-      if (in_use((fs::path(from) / folder / "LOCK").string())) {
-        return Error{ErrorCode::kConflict,
-                     from +
-                         ": an engine is running on it; look at a copy that `shanhuo backup DIR` "
-                         "makes of it"};
-      }
-    }
-    std::string name = (fs::temp_directory_path() / "shanhuo-what-if-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) return Error{ErrorCode::kIo, name + ": cannot be made"};
-    std::unique_ptr<CopiedFolder> copy(new CopiedFolder(name));
-    fs::copy(from, name, fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
-    if (error) return Error{ErrorCode::kIo, from + ": cannot be copied: " + error.message()};
-    return copy;
   }
-  ~CopiedFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  CopiedFolder(const CopiedFolder&) = delete;
-  CopiedFolder& operator=(const CopiedFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  explicit CopiedFolder(std::string path) : path_(std::move(path)) {}
-
-  // Whether another process holds the store's lock.
-  static bool in_use(const std::string& lock) {
-    const int file = ::open(lock.c_str(), O_RDWR | O_CLOEXEC);
-    if (file < 0) return false;
-    struct flock held {};
-    held.l_type = F_WRLCK;
-    held.l_whence = SEEK_SET;
-    const bool used = ::fcntl(file, F_GETLK, &held) == 0 && held.l_type != F_UNLCK;
-    ::close(file);
-    return used;
-  }
-
-  const std::string path_;
-};
+  Result<TempFolder> copy = TempFolder::make("shanhuo-what-if");
+  if (!copy.ok()) return copy;
+  fs::copy(from, copy.value().path(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
+  if (error) return Error{ErrorCode::kIo, from + ": cannot be copied: " + error.message()};
+  return copy;
+}
 
 std::string all_of(const ConfigErrors& errors) {
   std::string out;
@@ -137,10 +120,10 @@ Result<WhatIfReport> what_if(const WhatIfOptions& options, const Clock& clock) {
   if (!present.errors().empty()) return Error{ErrorCode::kInvalid, all_of(present.errors())};
   const auto programs = changed_programs(options.programs, present);
   if (!programs.ok()) return programs.error();
-  Result<std::unique_ptr<CopiedFolder>> copy = CopiedFolder::of(options.engine.data_dir);
+  const Result<TempFolder> copy = copy_of(options.engine.data_dir);
   if (!copy.ok()) return copy.error();
   EngineOptions engine_options = options.engine;
-  engine_options.data_dir = copy.value()->path();
+  engine_options.data_dir = copy.value().path();
   Result<std::unique_ptr<Engine>> opened = Engine::open(engine_options, options.config_dir, clock);
   if (!opened.ok()) return opened.error();
   Engine& engine = *opened.value();
