@@ -224,6 +224,10 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
       "a smaller catalogue is scanned whole");
   add("recall_target", &o.retrieval.index.recall_target, 0.5, 1, "",
       "share of the true nearest items that an index must find");
+  add("watch_one_in", &o.retrieval.watch.one_in, 0, 1e9, "requests",
+      "one of so many is searched again, exactly, for the metric of recall; 0: none");
+  add("watch_samples_max", &o.retrieval.watch.samples_max, 0, 1'000, "requests",
+      "watched every five seconds at most; each costs a scan of all vectors");
   add("delta_max_share", &o.retrieval.delta_max_share, 0, 1, "",
       "share of changed items that makes the index be built again");
   add("delta_always_allowed", &o.retrieval.delta_always_allowed, 0, 1e6, "items",

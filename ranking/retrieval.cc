@@ -128,11 +128,13 @@ void RetrievalIndex::list_small_programs(const World& world, const RetrievalOpti
   }
 }
 
-void RetrievalIndex::nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const {
+template <typename Search>
+void RetrievalIndex::nearest_by(const Search& search, const Vector& query, size_t k,
+                                std::vector<VectorHit>& out) const {
   // Asks for more when stale items took the places of live ones (a whole category has gone).
   const size_t most = k + stale_.size();
   for (size_t asked = std::min(most, 2 * k);; asked = std::min(most, 4 * asked)) {
-    vectors_->search(query, asked, out);
+    search(asked, out);
     std::erase_if(out, [&](const VectorHit& hit) {
       return std::binary_search(stale_.begin(), stale_.end(), hit.item);
     });
@@ -149,7 +151,23 @@ void RetrievalIndex::nearest(const Vector& query, size_t k, std::vector<VectorHi
   if (out.size() > k) out.resize(k);
 }
 
-IndexRetriever::IndexRetriever(RetrievalOptions options) : options_(options), current_(nullptr) {}
+void RetrievalIndex::nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const {
+  nearest_by([&](size_t n, auto& hits) { vectors_->search(query, n, hits); }, query, k, out);
+}
+
+void RetrievalIndex::nearest_exact(const Vector& query, size_t k,
+                                   std::vector<VectorHit>& out) const {
+  nearest_by([&](size_t n, auto& hits) { vectors_->search_exact(query, n, hits); }, query, k, out);
+}
+
+IndexRetriever::IndexRetriever(RetrievalOptions options)
+    : options_(options), watch_(options.watch), current_(nullptr) {}
+
+RecallWatch::Recall IndexRetriever::watched_recall() {
+  const std::shared_ptr<const RetrievalIndex> index = current_.get();
+  if (index == nullptr) return {};
+  return watch_.measure(*index, static_cast<size_t>(options_.index.recall_k));
+}
 
 void IndexRetriever::refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates) {
   const std::shared_ptr<const RetrievalIndex> previous = current_.get();
@@ -164,6 +182,7 @@ void IndexRetriever::retrieve(const Vector& viewer, const World& world,
   const std::shared_ptr<const RetrievalIndex> index = current_.get();
   if (index == nullptr) return;  // still being built: fewer candidates, the organic list stands
   const bool known = viewer != Vector{};
+  if (known) watch_.offer(viewer, turn);
   const auto add_one = [&](ItemIndex index) {
     chosen.add(index, [&] {
       const CatalogueItem* item = known ? world.item(index) : nullptr;

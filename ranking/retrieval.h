@@ -18,6 +18,7 @@
 
 #include "base/published.h"
 #include "ranking/candidate.h"
+#include "ranking/recall_watch.h"
 #include "ranking/vector_index.h"
 #include "ranking/world.h"
 
@@ -30,6 +31,7 @@ struct RetrievalOptions {
   int small_program_items = 16;          // programs up to this size are always candidates; 0: none
   int fresh_pool = 200;                  // newest and popular items kept for choosing from
   int popular_pool = 200;
+  RecallWatchOptions watch;
 };
 
 class RetrievalIndex {
@@ -48,8 +50,14 @@ class RetrievalIndex {
   size_t urgent() const { return urgent_; }  // of small_programs(), the first ones
   // The `k` nearest, best first; replaces `out`.
   void nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const;
+  // The same by scanning every row, whatever the size.
+  void nearest_exact(const Vector& query, size_t k, std::vector<VectorHit>& out) const;
 
  private:
+  // `search(k, out)` asks vectors_.
+  template <typename Search>
+  void nearest_by(const Search& search, const Vector& query, size_t k,
+                  std::vector<VectorHit>& out) const;
   void index_vectors(const World& world, const RetrievalOptions& options,
                      const RetrievalIndex* previous);
   void list_small_programs(const World& world, const RetrievalOptions& options);
@@ -68,12 +76,15 @@ class IndexRetriever final : public Retriever {
   // Called by one maintenance thread when the world or the rates changed. Builds, then swaps.
   void refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates);
   std::shared_ptr<const RetrievalIndex> current() const { return current_.get(); }
+  // Of the requests sampled since the last call, with the index of now; by the same thread.
+  RecallWatch::Recall watched_recall();
 
   void retrieve(const Vector& viewer, const World& world, const RankingOptions& options,
                 uint64_t turn, std::vector<Retrieved>& out) override;
 
  private:
   const RetrievalOptions options_;
+  RecallWatch watch_;
   Published<RetrievalIndex> current_;
 };
 

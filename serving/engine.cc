@@ -294,6 +294,9 @@ void Engine::build_indexes() {
     const std::shared_ptr<const World> world = world_.get();
     if (world != built || built_at + kPopularPeriod <= clock_.now()) {
       retriever_.refresh(world, *features_);
+      const RecallWatch::Recall recall = retriever_.watched_recall();
+      metrics_.retrieval_wanted.add(recall.wanted);
+      metrics_.retrieval_found.add(recall.found);
       built = world;
       built_at = clock_.now();
       indexed_.set(world);

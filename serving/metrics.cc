@@ -266,6 +266,10 @@ std::string Metrics::render() const {
               loss_milli_fen.value());
   add_counter(out, "exploration_loss_milli_fen_total",
               "Of that, what draws cost beside the best page.", exploration_loss_milli_fen.value());
+  add_counter(out, "retrieval_wanted_total", "Nearest items by an exact scan, sampled requests.",
+              retrieval_wanted.value());
+  add_counter(out, "retrieval_found_total", "Of those, the ones that the index finds.",
+              retrieval_found.value());
   add_counters(out, "degraded_total", "Answers that did without a stage.", degraded);
   add_counters(out, "experiment_exposures_total", "Requests that took part in an experiment.",
                experiment_exposures);

@@ -138,6 +138,7 @@ class Metrics {
   // What answers cost viewers, in thousandths of a fen: all of it, and of that what draws cost
   // beside the best page, so far as they cost more.
   Counter loss_milli_fen, exploration_loss_milli_fen, exploration_pages;
+  Counter retrieval_wanted, retrieval_found;  // items, of sampled requests (ranking/recall_watch.h)
   Gauge user_loss_ratio;
   Counter decisions_lost;
   Gauge decisions_queued;  // not durable yet

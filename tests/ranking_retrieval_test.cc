@@ -315,6 +315,59 @@ TEST_F(RetrievalTest, WhenTheNearestAllGoTheNextNearestAreFound) {
   EXPECT_EQ(retrieve(tea).size(), 20U);
 }
 
+TEST_F(RetrievalTest, TheWatchedRecallIsThatOfTheViewersWhoCame) {
+  options_.small_program_items = 0;
+  options_.index.exact_below = 0;
+  options_.index.recall_target = 0.5;
+  options_.watch.one_in = 1;
+  options_.watch.samples_max = 5;
+  retriever_ = std::make_unique<IndexRetriever>(options_);
+  EXPECT_EQ(retriever_->watched_recall().wanted, 0U) << "without an index";
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 3'000; ++i) {
+    put("i" + std::to_string(i), "c" + std::to_string(i % 40), "plum " + std::to_string(i));
+  }
+  refresh();
+  const RetrievalIndex& index = *retriever_->current();
+  ASSERT_GT(index.vectors().probes(), 0);
+  const auto k = static_cast<size_t>(options_.index.recall_k);
+  uint64_t found = 0;
+  for (int i = 0; i < 5; ++i) {
+    retrieve(taste("i" + std::to_string(i)));
+    std::vector<VectorHit> exact, hits;
+    index.vectors().search_exact(taste("i" + std::to_string(i)), k, exact);
+    index.nearest(taste("i" + std::to_string(i)), k, hits);
+    for (const VectorHit& hit : hits) {
+      found += std::any_of(exact.begin(), exact.end(),
+                           [&](const VectorHit& wanted) { return wanted.item == hit.item; });
+    }
+  }
+  retrieve(taste("i77"));  // a sixth
+  retrieve(Vector{});
+  const RecallWatch::Recall recall = retriever_->watched_recall();
+  EXPECT_EQ(recall.wanted, 5 * k);
+  EXPECT_EQ(recall.found, found);
+  EXPECT_LT(recall.found, recall.wanted) << "an index that misses nothing shows nothing";
+  EXPECT_EQ(retriever_->watched_recall().wanted, 0U) << "counted twice";
+}
+
+TEST_F(RetrievalTest, OneRequestInSoManyIsWatched) {
+  options_.watch.one_in = 50;
+  options_.watch.samples_max = 1'000;
+  add_program("all", Value::Object{});
+  put("a", "fruit");
+  refresh_with(options_);
+  for (uint64_t turn = 0; turn < 10'000; ++turn) retrieve(taste("a"), turn);
+  const RecallWatch::Recall recall = retriever_->watched_recall();
+  EXPECT_EQ(recall.found, recall.wanted);
+  EXPECT_NEAR(static_cast<double>(recall.wanted), 200, 60);
+
+  options_.watch.one_in = 0;
+  refresh_with(options_);
+  for (uint64_t turn = 0; turn < 1'000; ++turn) retrieve(taste("a"), turn);
+  EXPECT_EQ(retriever_->watched_recall().wanted, 0U);
+}
+
 // The same set as an index built at once, over random histories; scans are exact, so nothing may
 // differ.
 TEST_F(RetrievalTest, AnyHistoryOfChangesFindsWhatAFreshIndexFinds) {
