@@ -32,7 +32,7 @@ LIBRARIES = {
     "protobuf": (r'<google/|"(streaming|serving)/\w+\.pb\.h"',
                  ["streaming/codec*.cc", "serving/rank_proto.cc"]),
     "yaml-cpp": (r"<yaml-cpp/", ["configs/yaml.cc"]),
-    "FAISS": (r"<faiss/|<omp\.h>", ["ranking/vector_index.cc"]),
+    "FAISS": (r"<faiss/|<omp\.h>", ["ranking/vector_index.cc", "bench/retrieval_bench.cc"]),
     "Boost": (r"<boost/", ["serving/http_server.cc", "serving/http_client.cc",
                            "serving/http_connection.h", "serving/http_connection.cc",
                            "serving/request_reader.cc"]),
