@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/random.h"
 #include "features/counties.h"
 #include "ranking/program.h"
-#include "serving/random.h"
 
 namespace shanhuo {
 

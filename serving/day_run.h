@@ -18,11 +18,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/random.h"
 #include "base/result.h"
 #include "configs/engine_options.h"
 #include "serving/day_engine.h"
 #include "serving/day_plan.h"
-#include "serving/random.h"
 #include "streaming/json.h"
 
 namespace shanhuo {

@@ -19,9 +19,9 @@
 
 #include "base/ids.h"
 #include "base/json_writer.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "features/interaction.h"
-#include "serving/random.h"
 #include "serving/simulated_world.h"
 #include "streaming/json.h"
 

@@ -16,9 +16,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/random.h"
 #include "base/result.h"
 #include "features/item.h"
-#include "serving/random.h"
 
 namespace shanhuo {
 

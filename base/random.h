@@ -1,5 +1,5 @@
-// A seeded stream of numbers for the simulator: the same on every machine, eight bytes of state, so
-// that each viewer can have one. Not for secrets.
+// A seeded stream of numbers: the same on every machine, eight bytes of state, so that each
+// simulated viewer can have one. Not for secrets.
 #pragma once
 
 #include <cmath>

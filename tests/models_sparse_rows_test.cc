@@ -1,0 +1,65 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/random.h"
+#include "models/sparse_rows.h"
+
+namespace shanhuo {
+namespace {
+
+using Entry = SparseRows::Entry;
+
+std::set<Entry> entries_of(const SparseRows& rows) {
+  std::set<Entry> all;
+  for (uint32_t r = 0; r < rows.rows(); ++r) {
+    for (const uint32_t column : rows.row(r)) all.emplace(r, column);
+  }
+  return all;
+}
+
+TEST(SparseRows, HoldEachEntryOnceInOrder) {
+  Random random(1);
+  for (size_t round = 0; round < 200; ++round) {
+    const size_t height = 1 + random.below(6), width = 1 + random.below(6);
+    std::vector<Entry> drawn;
+    for (size_t n = random.below(30); n > 0; --n) {
+      drawn.emplace_back(random.below(height), random.below(width));
+    }
+    const SparseRows rows(height, width, drawn);
+    const std::set<Entry> wanted(drawn.begin(), drawn.end());
+    EXPECT_EQ(entries_of(rows), wanted);
+    EXPECT_EQ(rows.entries(), wanted.size());
+    EXPECT_EQ(rows.rows(), height);
+    EXPECT_EQ(rows.columns(), width);
+    for (size_t r = 0; r < height; ++r) EXPECT_TRUE(std::ranges::is_sorted(rows.row(r)));
+  }
+}
+
+TEST(SparseRows, TransposedSwapsRowsAndColumnsAndTwiceIsTheSame) {
+  Random random(2);
+  for (size_t round = 0; round < 200; ++round) {
+    const size_t height = 1 + random.below(6), width = 1 + random.below(6);
+    std::vector<Entry> drawn, swapped;
+    for (size_t n = random.below(30); n > 0; --n) {
+      drawn.emplace_back(random.below(height), random.below(width));
+      swapped.emplace_back(drawn.back().second, drawn.back().first);
+    }
+    const SparseRows rows(height, width, drawn);
+    EXPECT_EQ(entries_of(rows.transposed()), entries_of({width, height, swapped}));
+    EXPECT_EQ(entries_of(rows.transposed().transposed()), entries_of(rows));
+    for (size_t c = 0; c < width; ++c)
+      EXPECT_TRUE(std::ranges::is_sorted(rows.transposed().row(c)));
+  }
+}
+
+TEST(SparseRows, NothingIsFine) {
+  EXPECT_EQ(SparseRows().rows(), 0U);
+  EXPECT_EQ(SparseRows().transposed().rows(), 0U);
+  EXPECT_EQ(SparseRows(3, 2, {}).transposed().rows(), 2U);
+  EXPECT_TRUE(SparseRows(3, 2, {}).row(2).empty());
+}
+
+}  // namespace
+}  // namespace shanhuo
