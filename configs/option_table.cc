@@ -111,7 +111,8 @@ void add_kafka(EngineOptions& o, std::vector<Option>& table) {
     table.push_back({"kafka", key, std::move(target), min, max, unit, about});
   };
   add("bootstrap", &kafka.bootstrap, 1, 4096, "host:port", "of the cluster, several with commas");
-  add("group", &kafka.group, 1, 249, "", "consumer group under which tools show the lag");
+  add("group", &kafka.group, 1, 249, "",
+      "consumer group under which tools show the lag; one engine's or its members'");
   add("topic_prefix", &kafka.topic_prefix, 0, 200, "",
       "before items, interactions, decisions, dead-letters");
   add("members", &kafka.members, 0, 0, "",
@@ -136,7 +137,7 @@ void add_kafka(EngineOptions& o, std::vector<Option>& table) {
   add("append_timeout_ms", &kafka.append_timeout_ms, 100, 600'000, "ms",
       "events and items not delivered by then: 503");
   add("lazy_timeout_ms", &kafka.lazy_timeout_ms, 1'000, kDayMs, "ms",
-      "decisions and dead letters wait so long for a broker");
+      "decisions wait so long for a broker");
   add("open_timeout_ms", &kafka.open_timeout_ms, 100, 600'000, "ms",
       "a start waits so long for the cluster and its topics");
 }

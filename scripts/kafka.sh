@@ -181,6 +181,8 @@ create_topic() {
   local topic=$1 kind=$2 partitions=1 config=(--config message.timestamp.type=LogAppendTime)
   [[ $kind != interactions ]] || partitions=${KAFKA_PARTITIONS:-4}
   [[ $kind != items ]] || config+=(--config cleanup.policy=compact)
+  # A letter is somewhat larger than the record in it, which may be as large as its topic allows.
+  [[ $kind != dead-letters ]] || config+=(--config max.message.bytes=8388608)
   java_tool 128m org.apache.kafka.tools.TopicCommand --bootstrap-server "$(bootstrap)" --create \
     --if-not-exists --topic "$topic" --partitions "$partitions" "${config[@]}" >/dev/null
 }

@@ -2,7 +2,12 @@
 //
 // The key of a letter says where its record stood ("shanhuo.interactions/0/42"). After a restart
 // the fold meets the same records again; resume() reads which of their letters are already there,
-// and these are not appended again. Letters that the log refuses are kept and tried again.
+// and these are not appended again. It owns the topic first (EventLog::own()), so that a process
+// that died or sleeps adds nothing behind that look.
+//
+// Letters that the log refuses are kept. Some may stand in the topic all the same, and the topic
+// may have another owner: so they are appended again only while `owned` says that the state is
+// ours, the topic is owned again, and what is new in it was read.
 //
 // One thread uses it; the log's answers come from the log's thread.
 #pragma once
@@ -14,6 +19,8 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -24,12 +31,14 @@ namespace shanhuo {
 
 class DeadLetters {
  public:
-  DeadLetters(EventLog& log, const Clock& clock);
+  using Owned = std::function<Status()>;
+  DeadLetters(EventLog& log, const Clock& clock, Owned owned);
   ~DeadLetters();
 
   // Remembers the letters from `offset` on whose records are still to come, to leave them out then.
+  // `to_come` is asked later too, whenever the topic is owned again.
   using ToCome = std::function<bool(Topic source, uint32_t partition, int64_t offset)>;
-  Status resume(int64_t offset, const ToCome& to_come);
+  Status resume(int64_t offset, ToCome to_come);
   // Where a restart from a checkpoint of this moment must resume: before the first letter whose
   // record has not come again yet.
   int64_t resume_offset() const;
@@ -54,11 +63,17 @@ class DeadLetters {
     std::mutex mutex;
     std::map<uint64_t, Letters> unwritten;  // by number of the flush
     std::vector<uint64_t> refused;          // of them, to be sent again
+    int64_t known_below = 0;                // letters below this offset are ours, or known_
   };
+  using Sending = std::vector<std::pair<uint64_t, Letters>>;
+  Status read_new(std::unordered_set<std::string>& there);
+  void take_refused(Sending& to_send);
   void send(uint64_t number, const Letters& letters);
 
   EventLog& log_;
   const Clock& clock_;
+  const Owned owned_;
+  ToCome to_come_;
   const std::shared_ptr<Outbox> outbox_;
   std::vector<Letter> added_;
   uint64_t next_ = 0;

@@ -87,6 +87,11 @@ class EventLog {
   // of the topic's, or kByKey.
   virtual void append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records,
                       Done done) = 0;
+  // For a topic that has one owner at a time, the dead letters: makes the caller that one. When it
+  // returns, unanswered appends of the caller's own were refused, and what any earlier owner had on
+  // its way stands before end_offset(), which is exact then, or never will; from now on its appends
+  // are refused. May wait for the log. kUnavailable: try again; appends are refused until then.
+  virtual Status own(Topic /*topic*/) { return {}; }  // a log of one process has nobody else
   virtual Result<std::unique_ptr<LogReader>> read(Topic topic,
                                                   const std::vector<LogPosition>& from) = 0;
   // First offset that retention has left of a partition; the end of the log when it left none.

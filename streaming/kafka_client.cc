@@ -4,12 +4,16 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/check.h"
 #include "streaming/json.h"
 
 namespace shanhuo {
 namespace {
 
 constexpr size_t kErrorBytes = 512;
+constexpr size_t kHeadersMax = 1;
+constexpr std::string_view kContentTypes[] = {"application/json", "application/x-protobuf",
+                                              "application/x-shanhuo-forget"};
 
 void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
   auto& counters = *static_cast<KafkaCounters*>(opaque);
@@ -139,6 +143,35 @@ Result<KafkaHandle> make_client(const KafkaOptions& options, const KafkaSettings
   if (!client) return Error{ErrorCode::kInvalid, std::string("kafka: ") + text};
   conf.release();  // NOLINT(bugprone-unused-return-value): the client has taken it
   return client;
+}
+
+rd_kafka_resp_err_t kafka_produce(rd_kafka_t* client, rd_kafka_topic_t* topic, int32_t partition,
+                                  const AppendRecord& record, bool tombstone, void* opaque) {
+  CHECK(record.content <= ContentType::kForget);
+  const std::string_view type = kContentTypes[static_cast<size_t>(record.content)];
+  rd_kafka_headers_t* headers = rd_kafka_headers_new(kHeadersMax);
+  rd_kafka_header_add(headers, kContentHeader.data(), static_cast<ssize_t>(kContentHeader.size()),
+                      type.data(), static_cast<ssize_t>(type.size()));
+  rd_kafka_vu_t parts[7];
+  parts[0].vtype = RD_KAFKA_VTYPE_RKT;
+  parts[0].u.rkt = topic;
+  parts[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  parts[1].u.i32 = partition;
+  parts[2].vtype = RD_KAFKA_VTYPE_VALUE;
+  parts[2].u.mem = {tombstone ? nullptr : const_cast<char*>(record.value.data()),
+                    record.value.size()};
+  parts[3].vtype = RD_KAFKA_VTYPE_KEY;
+  parts[3].u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
+  parts[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  parts[4].u.i = RD_KAFKA_MSG_F_COPY;
+  parts[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  parts[5].u.ptr = opaque;
+  parts[6].vtype = RD_KAFKA_VTYPE_HEADERS;
+  parts[6].u.headers = headers;
+  const KafkaError failed(rd_kafka_produceva(client, parts, std::size(parts)));
+  if (!failed) return RD_KAFKA_RESP_ERR_NO_ERROR;
+  rd_kafka_headers_destroy(headers);  // a failed call has left them to us
+  return rd_kafka_error_code(failed.get());
 }
 
 }  // namespace shanhuo

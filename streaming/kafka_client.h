@@ -101,5 +101,9 @@ std::string kafka_topic(const KafkaOptions& options, Topic topic);
 // a secret in it.
 Result<KafkaHandle> make_client(const KafkaOptions& options, const KafkaSettings& settings,
                                 KafkaCounters& counters);
+// Queues one record; its bytes are copied. `partition`: RD_KAFKA_PARTITION_UA for by key.
+// `tombstone`: without a value. `opaque` comes back with the delivery report.
+rd_kafka_resp_err_t kafka_produce(rd_kafka_t* client, rd_kafka_topic_t* topic, int32_t partition,
+                                  const AppendRecord& record, bool tombstone, void* opaque);
 
 }  // namespace shanhuo

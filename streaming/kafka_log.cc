@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "streaming/kafka_client.h"
+#include "streaming/kafka_letters.h"
 #include "streaming/kafka_producer.h"
 #include "streaming/kafka_reader.h"
 
@@ -52,6 +53,8 @@ struct KafkaLog::State {
   // Own synchronization.
   KafkaCounters counters;
   mutable KafkaOffsets offsets;
+  KafkaLetters letters{options, counters, offsets};
+  std::atomic<bool> owned{false};  // the letters, before
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> answered_ns{0};  // when the cluster last said where its logs end
 
@@ -64,6 +67,7 @@ KafkaLog::State::~State() {
   stopping.store(true);
   if (thread.joinable()) thread.join();
   producer.reset();
+  letters.settle();
   if (!client) return;
   rd_kafka_t* last = client.release();
   // librdkafka's destruction waits for a coordinator that is away, without end: the client then
@@ -235,11 +239,27 @@ void KafkaLog::append(Topic topic, uint32_t partition, const std::vector<AppendR
                       Done done) {
   CHECK(partition == kByKey || partition < partitions(topic));
   const std::shared_ptr<KafkaProducer> producer = state_->current_producer();
+  if (topic == Topic::kDeadLetters) {
+    const Status sending = state_->letters.append(records, done);
+    if (!sending.ok()) producer->refuse(std::move(done), sending.error());
+    return;
+  }
   if (Status status = reachable(); !status.ok() && !is_lazy(topic)) {
     state_->counters.refused.fetch_add(records.size());
     return producer->refuse(std::move(done), status.error());
   }
   producer->append(topic, partition, records, std::move(done));
+}
+
+Status KafkaLog::own(Topic topic) {
+  CHECK(topic == Topic::kDeadLetters);
+  // A start has the time to wait for the cluster; a fold that runs does not.
+  const KafkaOptions& options = state_->options;
+  const Status owned =
+      state_->letters.own(state_->owned ? options.append_timeout_ms : options.open_timeout_ms);
+  if (!owned.ok()) return owned;
+  state_->owned = true;
+  return state_->ask_ends(topic, 0);
 }
 
 Result<std::unique_ptr<LogReader>> KafkaLog::read(Topic topic,
@@ -260,7 +280,10 @@ int64_t KafkaLog::end_offset(Topic topic, uint32_t partition) const {
   return state_->offsets.at(topic, partition).end.load();
 }
 
-void KafkaLog::settle() { state_->current_producer()->settle(); }
+void KafkaLog::settle() {
+  state_->letters.settle();
+  state_->current_producer()->settle();
+}
 
 void KafkaLog::release(Topic topic, const std::vector<LogPosition>& below) {
   if (state_->away()) return;

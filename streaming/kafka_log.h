@@ -9,8 +9,10 @@
 //   - All or nothing is per record. The producer is idempotent: a retry of its own is not doubled.
 //     But an append that is refused, or answered by nobody because the process died, may have left
 //     some of its records in the topic. Whoever tries again appends these twice: events are
-//     deduplicated by event_id, catalogue changes say the whole, dead letters and decisions carry a
-//     name and a number.
+//     deduplicated by event_id, catalogue changes say the whole, decisions carry a number.
+//   - Dead letters go in transactions of whoever called own() last (streaming/kafka_letters.h):
+//     another process's are fenced, and nothing of it can appear any more. Until own() is called,
+//     and again after a failure, appending them is refused.
 //   - Durable means: on the brokers that acks=all asks for; power loss is the cluster's business.
 //   - accepted_at grows per partition; the order across partitions and topics is nearly, not
 //     exactly, the same in a replay. State of the fold is per partition where order matters.
@@ -20,7 +22,7 @@
 //   - end_offset() is as of the last second, or newer; exact when open() returns.
 //
 // A cluster that is away: appends of events and items are refused with kUnavailable, at once when
-// this is known and else after append_timeout_ms; decisions and dead letters wait in the queue;
+// this is known and else after append_timeout_ms; decisions and dead letters wait in a queue;
 // readers give kIo or nothing, and go on by themselves. After a fatal error of the idempotent
 // producer (a topic made anew under it) a new one takes its place.
 //
@@ -50,6 +52,7 @@ class KafkaLog final : public EventLog {
   Status reachable() const override;
   void append(Topic topic, uint32_t partition, const std::vector<AppendRecord>& records,
               Done done) override;
+  Status own(Topic topic) override;
   Result<std::unique_ptr<LogReader>> read(Topic topic,
                                           const std::vector<LogPosition>& from) override;
   int64_t first_offset(Topic topic, uint32_t partition) const override;

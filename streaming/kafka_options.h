@@ -10,8 +10,8 @@ namespace shanhuo {
 
 struct KafkaOptions {
   std::string bootstrap = "127.0.0.1:9092";  // host:port, several with commas between
-  std::string group = "shanhuo";          // under which the lag shows; offsets are never read back
-  std::string topic_prefix = "shanhuo.";  // topics: PREFIX items, interactions, decisions, ...
+  std::string group = "shanhuo";             // shows the lag, and owns the dead letters: one engine
+  std::string topic_prefix = "shanhuo.";     // topics: PREFIX items, interactions, decisions, ...
 
   bool members = false;             // several engines on one data folder, of which one leads
   int session_timeout_ms = 10'000;  // a member that is silent for so long has left
@@ -29,7 +29,7 @@ struct KafkaOptions {
   size_t fetch_bytes_max = 64u << 20;  // fetched ahead, per topic read
   int linger_ms = 2;                   // an append waits so long for others to go with it
   int append_timeout_ms = 5'000;       // events and items: refused when not delivered by then
-  int lazy_timeout_ms = 300'000;       // decisions and dead letters wait so long for a broker
+  int lazy_timeout_ms = 300'000;       // decisions wait so long for a broker
   int open_timeout_ms = 30'000;        // a start waits so long for the cluster and the topics
 };
 

@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
-#include "base/check.h"
-
 namespace shanhuo {
 namespace {
 
 constexpr int kPollMs = 5;
-constexpr size_t kHeadersMax = 1;
-constexpr std::string_view kContentTypes[] = {"application/json", "application/x-protobuf",
-                                              "application/x-shanhuo-forget"};
-
-bool is_lazy(Topic topic) { return topic == Topic::kDecisions || topic == Topic::kDeadLetters; }
-
 }  // namespace
 
 // One append: its opaque rides with each of its records; the last answer takes it away. Touched by
@@ -89,7 +81,8 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::open(const KafkaOptions& o
 Status KafkaProducer::open_topics() {
   for (int i = 0; i < kTopics; ++i) {
     const Topic topic = static_cast<Topic>(i);
-    const int timeout_ms = is_lazy(topic) ? options_.lazy_timeout_ms : options_.append_timeout_ms;
+    const int timeout_ms =
+        topic == Topic::kDecisions ? options_.lazy_timeout_ms : options_.append_timeout_ms;
     rd_kafka_topic_conf_t* conf = rd_kafka_topic_conf_new();
     char text[512] = "";
     const std::string value = std::to_string(timeout_ms);
@@ -160,7 +153,12 @@ void KafkaProducer::append(Topic topic, uint32_t partition,
   auto* pending =
       new Pending{std::move(done), offsets_, topic, bytes, {records.size() + 1}, {}, {}, {}};
   for (const AppendRecord& record : records) {
-    const rd_kafka_resp_err_t sent = send(topic, partition, record, pending);
+    // Compaction takes a null value for a tombstone.
+    const bool tombstone = topic == Topic::kItems && record.value.empty();
+    const rd_kafka_resp_err_t sent =
+        kafka_produce(client_.get(), topics_[static_cast<size_t>(topic)].get(),
+                      partition == kByKey ? RD_KAFKA_PARTITION_UA : static_cast<int32_t>(partition),
+                      record, tombstone, pending);
     if (sent == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     if (sent == RD_KAFKA_RESP_ERR__FATAL) counters_.fatal.store(true);
     counters_.refused.fetch_add(1);
@@ -168,39 +166,6 @@ void KafkaProducer::append(Topic topic, uint32_t partition,
     pending->close(counters_);
   }
   pending->close(counters_);
-}
-
-rd_kafka_resp_err_t KafkaProducer::send(Topic topic, uint32_t partition, const AppendRecord& record,
-                                        Pending* pending) {
-  CHECK(record.content <= ContentType::kForget);
-  const std::string_view type = kContentTypes[static_cast<size_t>(record.content)];
-  // Compaction takes a null value for a tombstone.
-  const bool tombstone = topic == Topic::kItems && record.value.empty();
-  rd_kafka_headers_t* headers = rd_kafka_headers_new(kHeadersMax);
-  rd_kafka_header_add(headers, kContentHeader.data(), static_cast<ssize_t>(kContentHeader.size()),
-                      type.data(), static_cast<ssize_t>(type.size()));
-  rd_kafka_vu_t parts[7];
-  parts[0].vtype = RD_KAFKA_VTYPE_RKT;
-  parts[0].u.rkt = topics_[static_cast<size_t>(topic)].get();
-  parts[1].vtype = RD_KAFKA_VTYPE_PARTITION;
-  parts[1].u.i32 = partition == kByKey ? RD_KAFKA_PARTITION_UA : static_cast<int32_t>(partition);
-  parts[2].vtype = RD_KAFKA_VTYPE_VALUE;
-  parts[2].u.mem = {tombstone ? nullptr : const_cast<char*>(record.value.data()),
-                    record.value.size()};
-  parts[3].vtype = RD_KAFKA_VTYPE_KEY;
-  parts[3].u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
-  parts[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-  parts[4].u.i = RD_KAFKA_MSG_F_COPY;
-  parts[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
-  parts[5].u.ptr = pending;
-  parts[6].vtype = RD_KAFKA_VTYPE_HEADERS;
-  parts[6].u.headers = headers;
-  rd_kafka_error_t* failed = rd_kafka_produceva(client_.get(), parts, std::size(parts));
-  if (failed == nullptr) return RD_KAFKA_RESP_ERR_NO_ERROR;
-  const rd_kafka_resp_err_t code = rd_kafka_error_code(failed);
-  rd_kafka_error_destroy(failed);
-  rd_kafka_headers_destroy(headers);  // a failed call has left them to us
-  return code;
 }
 
 void KafkaProducer::on_delivered(rd_kafka_t* /*client*/, const rd_kafka_message_t* message,

@@ -1,6 +1,6 @@
 // KafkaProducer: appends through one idempotent producer (acks=all), answering each append when the
-// broker has all of its records. A thread of its own serves the answers. Internal to
-// streaming/kafka_*.cc; thread-safe.
+// broker has all of its records. A thread of its own serves the answers. For every topic but the
+// dead letters' (streaming/kafka_letters.h). Internal to streaming/kafka_*.cc; thread-safe.
 #pragma once
 
 #include <array>
@@ -37,8 +37,6 @@ class KafkaProducer {
   KafkaProducer(const KafkaOptions& options, KafkaCounters& counters, KafkaOffsets& offsets)
       : options_(options), counters_(counters), offsets_(offsets) {}
   static void on_delivered(rd_kafka_t* client, const rd_kafka_message_t* message, void* opaque);
-  rd_kafka_resp_err_t send(Topic topic, uint32_t partition, const AppendRecord& record,
-                           Pending* pending);
   Status open_topics();
   void run();
   void answer_refused();

@@ -24,7 +24,7 @@ Pipeline::Loop::Loop(const PipelineParts& parts, const PipelineOptions& options)
     : parts_(parts),
       options_(options),
       fold_(*parts.machine, parts.dedup, parts.apply_catalogue, fold_options(options)),
-      letters_(*parts.log, *parts.clock) {
+      letters_(*parts.log, *parts.clock, [store = parts.checkpoints] { return store->owned(); }) {
   checkpointed_ = {&fold_};
   checkpointed_.insert(checkpointed_.end(), parts.checkpointed.begin(), parts.checkpointed.end());
 }

@@ -41,15 +41,17 @@ bool Pipeline::Loop::checkpoint_due() const {
 void Pipeline::Loop::turn_checkpoint() {
   if (committing_) note_outcome();
   if (!gathering_) {
-    if (!checkpoint_due()) return;
-    const Status owned = parts_.checkpoints->owned();
-    if (!owned.ok() && owned.error().code == ErrorCode::kConflict) return fence(owned.error());
+    if (!checkpoint_due() || fenced_now()) return;
     begin_checkpoint();
   }
   if (!gathered_) gathered_ = parts_.checkpoints->step(options_.checkpoint_step_records);
   if (!gathered_ || committing_ || parts_.clock->monotonic_ns() < retry_commit_ns_) return;
-  // A letter must not be lost behind a checkpoint that passes its record.
-  if (!letters_.durable_before(letters_mark_)) return;
+  // A letter must not be lost behind a checkpoint that passes its record. Those of a state that is
+  // somebody else's now will never be taken.
+  if (!letters_.durable_before(letters_mark_)) {
+    static_cast<void>(fenced_now());
+    return;
+  }
   purging_ = forgotten_frozen_ > forgotten_wiped_ &&
              parts_.clock->monotonic_ns() - last_purge_ns_ >= options_.purge_interval_ms * kNsPerMs;
   parts_.checkpoints->commit(purging_);
@@ -96,6 +98,14 @@ void Pipeline::Loop::note_outcome() {
   }
   if (!outcome->ok() && outcome->error().code == ErrorCode::kConflict) fence(outcome->error());
   changed_.notify_all();
+}
+
+// Whether the state is somebody else's, as a look tells.
+bool Pipeline::Loop::fenced_now() {
+  const Status owned = parts_.checkpoints->owned();
+  if (owned.ok() || owned.error().code != ErrorCode::kConflict) return false;
+  fence(owned.error());
+  return true;
 }
 
 // The state is somebody else's: nothing more is written, and the loop ends.

@@ -91,6 +91,7 @@ class Pipeline::Loop {
   void run();
   Ask asked() const;
   bool drained() const;
+  bool fenced_now();
   void fence(const Error& refused);
   bool fenced() const;
   Status poll();

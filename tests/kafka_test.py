@@ -109,7 +109,11 @@ class ForeignClients(unittest.TestCase):
              "unknown_schema_version"),
             ({"key": "u", "json": event("f", "u", "i") | {"ts_ms": now_ms() + 10**11}},
              "ts_in_future")]
-        self.produce("interactions", *(line for line, _ in poison),
+        # As large as the broker takes it, so that its letter is larger.
+        largest = {"key": "u", "text": "x" * 1_048_450}
+        self.produce("interactions", largest)
+        poison.append((largest, "too_large"))
+        self.produce("interactions", *(line for line, _ in poison[:-1]),
                      {"key": "u", "json": event("good", "u", "i"),
                       "headers": {"content-type": "application/json; charset=utf-8"}})
         wait_for(self.engine, applied=1, dead=len(poison))
@@ -117,10 +121,12 @@ class ForeignClients(unittest.TestCase):
         letters = BROKER.client("consume", self.prefix + "dead-letters", "DeadLetter", len(poison))
         self.assertEqual(Counter(letter["value"]["reason"] for letter in letters),
                          Counter(reason for _, reason in poison))
-        first = letters[0]["value"]
-        self.assertEqual(base64.b64decode(first["value"]).decode(), plain["text"])
-        self.assertEqual(first["source_offset"], 0)
-        self.assertEqual(letters[0]["key"], f"shanhuo.interactions/{first['source_partition']}/0")
+        for letter, (line, offset) in zip(letters, ((largest, 0), (plain, 1))):
+            record = letter["value"]
+            self.assertEqual(base64.b64decode(record["value"]).decode(), line["text"])
+            self.assertEqual(record["source_offset"], offset)
+            self.assertEqual(letter["key"],
+                             f"shanhuo.interactions/{record['source_partition']}/{offset}")
         end = BROKER.kcat("-C", "-t", self.prefix + "dead-letters", "-e", "-f", "x")
         self.assertEqual(len(end), len(poison))  # and not once more after the restart
 

@@ -15,7 +15,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr int16_t kProduce = 0, kFetch = 1;  // request kinds of Kafka's protocol
+constexpr int16_t kProduce = 0, kFetch = 1,
+                  kEndTransaction = 26;  // request kinds of Kafka's protocol
 constexpr int64_t kPatienceNs = 30'000'000'000;
 
 struct Read {
@@ -163,6 +164,32 @@ TEST(KafkaLog, BeyondItsQueueItRefusesAtOnce) {
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(refused.error().message, HasSubstr("queue of undelivered records is full"));
   EXPECT_EQ(log->stats().queued_bytes, 0U);
+}
+
+// That a broker does fence the owner before is tests/kafka_members_test.py's.
+TEST(KafkaLog, DeadLettersAreTakenFromWhoeverOwnsThemAndNotAfterAFailure) {
+  MockCluster cluster;
+  const auto log = cluster.open();
+  const auto letter = [&log] {
+    const auto appended = append_wait(*log, Topic::kDeadLetters, {{"key", "letter"}});
+    return appended.ok() ? Status() : Status(appended.error());
+  };
+  EXPECT_FALSE(letter().ok());
+  ASSERT_TRUE(log->own(Topic::kDeadLetters).ok());
+  EXPECT_TRUE(letter().ok());
+  EXPECT_TRUE(letter().ok());
+  EXPECT_EQ(log->stats().delivered, 2U);
+  cluster.fail(kEndTransaction, {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH});
+  const Status fenced = letter();
+  ASSERT_FALSE(fenced.ok());
+  EXPECT_EQ(fenced.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(fenced.error().message, HasSubstr("dead letters"));
+  EXPECT_FALSE(letter().ok());
+  EXPECT_TRUE(append(*log, "an event").ok());
+  EXPECT_EQ(log->stats().producers_renewed, 0U);
+  ASSERT_TRUE(log->own(Topic::kDeadLetters).ok());
+  EXPECT_TRUE(letter().ok());
+  EXPECT_GE(log->end_offset(Topic::kDeadLetters, 0), 3);
 }
 
 TEST(KafkaLog, AMissingTopicAndTwoPartitionsOfDecisionsAreRefusedAtTheStart) {

@@ -1,8 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <thread>
-
-#include "streaming/dead_letters.h"
 #include "streaming/pipeline.h"
 #include "tests/streaming_fakes.h"
 
@@ -244,50 +241,6 @@ TEST(Pipeline, AnotherLogThanTheCheckpointsIsRefused) {
     ASSERT_FALSE(started.ok()) << name;
     EXPECT_EQ(started.error().code, code);
   }
-}
-
-// Answers when it is told to, and can refuse.
-class StubbornLog final : public EventLog {
- public:
-  bool refuse = true;
-  std::vector<std::string> keys;
-  std::vector<Done> waiting;
-
-  uint32_t partitions(Topic) const override { return 1; }
-  void append(Topic, uint32_t, const std::vector<AppendRecord>& records, Done done) override {
-    if (refuse) return done(Error{ErrorCode::kUnavailable, "not now"});
-    for (const AppendRecord& record : records) keys.emplace_back(record.key);
-    waiting.push_back(std::move(done));
-  }
-  Result<std::unique_ptr<LogReader>> read(Topic, const std::vector<LogPosition>&) override {
-    return Error{ErrorCode::kUnavailable, "not now"};
-  }
-  int64_t first_offset(Topic, uint32_t) const override { return 0; }
-  int64_t end_offset(Topic, uint32_t) const override { return 0; }
-  void release(Topic, const std::vector<LogPosition>&) override {}
-};
-
-TEST(DeadLetters, WhatTheLogRefusesIsKeptAndTriedAgain) {
-  StubbornLog log;
-  const WallClock clock;
-  DeadLetters letters(log, clock);
-  LogRecord record;
-  record.offset = 4;
-  letters.add(Topic::kInteractions, record, "not_json");
-  letters.flush();
-  const uint64_t mark = letters.mark();
-  EXPECT_EQ(letters.unwritten(), 1u);
-  EXPECT_FALSE(letters.durable_before(mark));
-  log.refuse = false;
-  for (int i = 0; i < 50 && log.keys.empty(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    letters.flush();
-  }
-  ASSERT_EQ(log.keys, std::vector<std::string>{"shanhuo.interactions/0/4"});
-  EXPECT_FALSE(letters.durable_before(mark));
-  log.waiting.at(0)(Appended{{0, 0, 0}});
-  EXPECT_TRUE(letters.durable_before(mark));
-  EXPECT_EQ(letters.unwritten(), 0u);
 }
 
 // A log across the network: what it has comes a few polls later.

@@ -107,6 +107,13 @@ def judge(trial, oracle, events, ask, most_s):
     assert not wrong, f"{len(wrong)} differences:\n  " + "\n  ".join(wrong[:20])
 
 
+def letters_once(trial):
+    """How many dead letters the topic has; none of them twice."""
+    keys = trial.broker.kcat("-C", "-t", trial.prefix + "dead-letters", "-e", "-f", "%k\n").split()
+    assert len(keys) == len(set(keys)), f"{len(keys) - len(set(keys))} letters doubled"
+    return len(keys)
+
+
 class Trial:
     """`count` members, a producer, and figures of what was done to them."""
 
@@ -221,11 +228,9 @@ class Trial:
             assert answer.status in (200, 404), answer
             return answer.json if answer.status == 200 else None
         judge(self, oracle, sent, ask, 60)
-        letters = self.broker.kcat("-C", "-t", self.prefix + "dead-letters", "-e", "-f", "%k\n")
-        keys = letters.split()
-        assert len(set(keys)) == oracle.ends["dead"], (len(set(keys)), oracle.ends)
-        return {**self.figures, "events": sent, **oracle.ends,
-                "letters doubled": len(keys) - len(set(keys)),
+        letters = letters_once(self)
+        assert letters == oracle.ends["dead"], (letters, oracle.ends)
+        return {**self.figures, "events": sent, **oracle.ends, "letters": letters,
                 "longest wait for a leader s": round(self.longest_s, 1)}
 
     def records(self):

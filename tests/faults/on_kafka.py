@@ -118,6 +118,7 @@ class Trial:
         """Every item, creator and viewer against the oracle's."""
         oracle, sent = members.told(self)
         members.judge(self, oracle, sent, self.ask, CAUGHT_UP_S)
+        members.letters_once(self)
         return {"events": sent, **oracle.ends}
 
 

@@ -95,12 +95,13 @@ async function administrate(work) {
 
 function shanhuoTopics(prefix, partitions) {
   const stamped = { name: "message.timestamp.type", value: "LogAppendTime" };
+  const roomy = { name: "max.message.bytes", value: "8388608" };
   const compacted = { name: "cleanup.policy", value: "compact" };
   return [
     { topic: `${prefix}items`, numPartitions: 1, configEntries: [stamped, compacted] },
     { topic: `${prefix}interactions`, numPartitions: Number(partitions), configEntries: [stamped] },
     { topic: `${prefix}decisions`, numPartitions: 1, configEntries: [stamped] },
-    { topic: `${prefix}dead-letters`, numPartitions: 1, configEntries: [stamped] },
+    { topic: `${prefix}dead-letters`, numPartitions: 1, configEntries: [stamped, roomy] },
   ];
 }
 
