@@ -69,5 +69,6 @@ Result<SuiteReport> evaluate_allocation_steam(const SuiteInput& input,
                                               const SuiteProgress& progress);
 Result<SuiteReport> evaluate_allocation_adx(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_allocation_day(const SuiteInput& input, const SuiteProgress& progress);
+Result<SuiteReport> evaluate_kuairand_ctr(const SuiteInput& input, const SuiteProgress& progress);
 
 }  // namespace shanhuo
