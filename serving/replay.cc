@@ -14,12 +14,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json_writer.h"
-#include "serving/log_lines.h"
 #include "serving/replay_lane.h"
-#include "serving/serve.h"
 #include "serving/terminal.h"
-#include "streaming/embedded_log.h"
-#include "streaming/kafka_log.h"
 
 namespace shanhuo {
 namespace {
@@ -34,7 +30,9 @@ constexpr FlagSpec kFlags[] = {
     {"limit", Kind::kInteger, "N", "lines to send; 0: all", "0", 0, 1e15},
     {"from-log", Kind::kText, "DIR|kafka",
      "the log of a stopped engine's data folder, or of a backup; or the topics of --config"},
-    {"topic", Kind::kText, "NAME", "of the log", "interactions"},
+    {"topic", Kind::kText, "NAME",
+     "of the log: interactions, or items for the catalogue that stands at the range's end",
+     "interactions"},
     {"from-offset", Kind::kInteger, "N", "first record", "", 0, 1e18},
     {"to-offset", Kind::kInteger, "N", "the record after the last", "", 0, 1e18},
     {"from-ms", Kind::kInteger, "MS", "accepted at or after, ms since the epoch", "", 0, 1e15},
@@ -258,65 +256,6 @@ Result<ReplaySummary> replay_file(const std::string& path, const ReplayOptions& 
   return replay(file, bytes_total, options, arguments);
 }
 
-// The log of a data folder or of a backup; nobody else may have it open.
-Result<std::unique_ptr<EmbeddedLog>> open_log(const std::string& folder, const Clock& clock) {
-  const std::string path = folder + "/log";
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path + "/CURRENT", error)) {
-    return Error{ErrorCode::kNotFound, "is no data folder and no backup: log/ is missing"};
-  }
-  EmbeddedLogOptions options;
-  options.retention_h = std::numeric_limits<int32_t>::max();  // looking drops nothing
-  Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::open(path, options, clock);
-  if (log.ok() || log.error().code != ErrorCode::kConflict) return log;
-  return Error{ErrorCode::kConflict,
-               "an engine is running on it; stop it, or replay from a backup of it (shanhuo backup "
-               "DIR): " +
-                   log.error().message};
-}
-
-LogRange range_of(const CliArguments& arguments) {
-  LogRange range;
-  if (arguments.given("from-offset")) range.from_offset = arguments.integer("from-offset");
-  if (arguments.given("to-offset")) range.to_offset = arguments.integer("to-offset");
-  if (arguments.given("from-ms")) range.from = Millis(arguments.integer("from-ms"));
-  if (arguments.given("to-ms")) range.to = Millis(arguments.integer("to-ms"));
-  return range;
-}
-
-// The cluster that the configuration names; an engine may run on it.
-Result<std::unique_ptr<EventLog>> open_topics(const CliArguments& arguments) {
-  ConfigErrors errors;
-  const EngineOptions options = read_options(arguments, errors);
-  if (!errors.empty()) return Error{ErrorCode::kInvalid, errors.front().to_string()};
-  auto log = KafkaLog::open(options.kafka);
-  if (!log.ok()) return log.error();
-  return std::unique_ptr<EventLog>(std::move(log).value());
-}
-
-Result<std::unique_ptr<EventLog>> open_source(const std::string& from, const Clock& clock,
-                                              const CliArguments& arguments) {
-  if (from == "kafka") return open_topics(arguments);
-  auto log = open_log(from, clock);
-  if (!log.ok()) return log.error();
-  return std::unique_ptr<EventLog>(std::move(log).value());
-}
-
-Result<ReplaySummary> replay_log(const std::string& from, const ReplayOptions& options,
-                                 const CliArguments& arguments) {
-  const WallClock clock;
-  const auto log = open_source(from, clock, arguments);
-  if (!log.ok()) return log.error();
-  const auto lines = LogLines::open(*log.value(), range_of(arguments));
-  if (!lines.ok()) return lines.error();
-  Result<ReplaySummary> done = replay(*lines.value(), options, arguments);
-  if (done.ok()) {
-    done.value().left_out["forgotten"] = lines.value()->forgotten();
-    done.value().left_out["undecodable"] = lines.value()->undecodable();
-  }
-  return done;
-}
-
 }  // namespace
 
 int replay_verb(const CliArguments& arguments) {
@@ -332,8 +271,9 @@ int replay_verb(const CliArguments& arguments) {
   if (from_log == !arguments.operands.empty()) {
     return bad_usage(arguments, "either FILE (- is the standard input) or --from-log DIR");
   }
-  if (from_log && arguments.text("topic") != "interactions") {
-    return bad_usage(arguments, "--topic: interactions is the one that can be replayed");
+  const std::string& topic = arguments.text("topic");
+  if (from_log && topic != "interactions" && topic != "items") {
+    return bad_usage(arguments, "--topic: interactions or items");
   }
   const std::string path = from_log ? arguments.text("from-log") : arguments.operands[0];
   const Result<ReplaySummary> done =

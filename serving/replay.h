@@ -1,5 +1,5 @@
 // `shanhuo replay FILE|-`: lines of NDJSON through the public API, in batches; with --from-log, the
-// interactions of a log as such lines (log_lines.h).
+// interactions of a log as such lines (log_lines.h), or its catalogue (catalogue_lines.h).
 //
 // The first line decides what they are: events (they have event_id) go to POST /v1/events, items
 // (item_id) to PUT /v1/items, creators (creator_id without item_id) to PUT /v1/creators.
@@ -80,6 +80,9 @@ Result<ReplaySummary> replay(LineSource& lines, const ReplayOptions& options,
 // `bytes_total`: for the progress bar, 0 when unknown.
 Result<ReplaySummary> replay(std::istream& in, uint64_t bytes_total, const ReplayOptions& options,
                              const CliArguments& arguments);
+// --from-log: the log of a data folder or of a backup, or "kafka" for the topics of --config.
+Result<ReplaySummary> replay_log(const std::string& from, const ReplayOptions& options,
+                                 const CliArguments& arguments);
 
 int replay_verb(const CliArguments& arguments);
 extern const std::span<const FlagSpec> kReplayFlags;
