@@ -55,6 +55,15 @@ void add_gram(ConstMatrixView a, float scale, MatrixView out) {
   target.selfadjointView<Eigen::Lower>().rankUpdate(map(a).transpose(), scale);
 }
 
+void exponentials(MatrixView values, float scale, std::span<float> sums) {
+  CHECK(sums.size() == values.rows);
+  for (size_t r = 0; r < values.rows; ++r) {
+    auto row = map(std::span(values.row(r), values.columns)).array();
+    row = (scale * row).exp();
+    sums[r] = row.sum();
+  }
+}
+
 bool solve_positive(MatrixView a, std::span<float> b) {
   CHECK(a.rows == a.columns && a.columns == b.size());
   Eigen::Map<Floats> matrix = map(a);

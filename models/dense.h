@@ -41,6 +41,10 @@ void multiply_first_transposed(ConstMatrixView a, ConstMatrixView b, MatrixView 
 // The lower triangle of out = scale * a^T * a + out. Requires: out is a.columns x a.columns.
 void add_gram(ConstMatrixView a, float scale, MatrixView out);
 
+// Each value v becomes exp(scale * v), to about 1e-6 of itself; the sum of each row goes to `sums`.
+// Requires: sums.size() == values.rows.
+void exponentials(MatrixView values, float scale, std::span<float> sums);
+
 // Solves a * x = b in place of b, by Cholesky. Reads the lower triangle of `a` and overwrites it.
 // False, with `b` undefined, when `a` is not positive definite to the precision of floats.
 bool solve_positive(MatrixView a, std::span<float> b);

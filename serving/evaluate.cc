@@ -16,6 +16,7 @@ using Kind = FlagSpec::Kind;
 constexpr FlagSpec kFlags[] = {
     {"data", Kind::kText, "DIR", "folder of the data sets (README says where to get each)"},
     {"json", Kind::kText, "FILE", "writes the tables there, as JSON"},
+    {"part", Kind::kText, "PART", "gowalla: test, or dev, where parameters are chosen", "test"},
     {"law", Kind::kText, "NAMES", "allocation-day: which price laws, with commas between",
      "remaining_goal,fixed_boost,pid"},
     {"pages", Kind::kInteger, "N", "allocation-day: of a day, about", "160000", 2'000, 1e7},
@@ -33,6 +34,7 @@ constexpr Suite kSuites[] = {
      evaluate_kuairand_ctr},
     {"allocation-day", "200 programs for a simulated day, in front of whole engines", false,
      evaluate_allocation_day},
+    {"gowalla", "check-ins: vectors that retrieve, LightGCN's split", true, evaluate_gowalla},
 };
 
 std::string names() {
@@ -132,8 +134,13 @@ int evaluate_verb(const CliArguments& arguments) {
   if (suite->needs_data && !std::filesystem::is_directory(data)) {
     return fail(arguments, {ErrorCode::kNotFound, data + ": no such folder"});
   }
+  const std::string part = arguments.text("part");
+  if (part != "test" && part != "dev") {
+    return bad_usage(arguments, "--part: allowed are test and dev");
+  }
   SuiteInput input;
   input.data = data;
+  input.part = part;
   input.laws = split(arguments.text("law"));
   input.pages = arguments.integer("pages");
   input.programs = arguments.integer("programs");

@@ -2,8 +2,8 @@
 //
 // A suite reads its part of DIR, runs, and returns its tables; nothing is written but the JSON
 // file. The same tables make the text on stdout and the JSON. Deterministic: seeds stand in the
-// notes. allocation-day makes its own data and runs whole engines, each in a temporary folder; the
-// others are of one thread.
+// notes. allocation-day makes its own data and runs whole engines, each in a temporary folder;
+// suites that train use two threads; the others are of one.
 #pragma once
 
 #include <functional>
@@ -48,7 +48,9 @@ struct SuiteInput {
   std::vector<std::string> laws;
   int64_t pages = 0, programs = 0, counties = 0;  // of a simulated day
   uint64_t seed = 1;
-  std::vector<std::string> settings;  // "prices.fairness_alpha=2", of every engine
+  std::string part;                   // "test", or "dev": where parameters are chosen
+  std::vector<std::string> settings;  // of every engine, "prices.fairness_alpha=2"; of models,
+                                      // "softmax.dims=32" (model_settings.h)
 };
 
 struct Suite {
@@ -70,5 +72,6 @@ Result<SuiteReport> evaluate_allocation_steam(const SuiteInput& input,
 Result<SuiteReport> evaluate_allocation_adx(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_allocation_day(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_kuairand_ctr(const SuiteInput& input, const SuiteProgress& progress);
+Result<SuiteReport> evaluate_gowalla(const SuiteInput& input, const SuiteProgress& progress);
 
 }  // namespace shanhuo

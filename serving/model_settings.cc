@@ -1,0 +1,94 @@
+#include "serving/model_settings.h"
+
+#include <cmath>
+#include <cstdio>
+#include <variant>
+
+#include "serving/table_reader.h"
+
+namespace shanhuo {
+namespace {
+
+using Field = std::variant<int*, double*, uint64_t*>;
+struct Setting {
+  const char* name;
+  Field field;
+};
+
+std::vector<Setting> settings_of(ModelSettings& settings) {
+  AlsOptions& als = settings.als;
+  HistorySoftmaxOptions& softmax = settings.softmax;
+  return {{"als.dims", &als.dims},
+          {"als.block", &als.block},
+          {"als.unobserved_weight", &als.unobserved_weight},
+          {"als.regularisation", &als.regularisation},
+          {"als.frequency_exponent", &als.frequency_exponent},
+          {"als.sweeps", &als.sweeps},
+          {"als.threads", &als.threads},
+          {"als.seed", &als.seed},
+          {"softmax.dims", &softmax.dims},
+          {"softmax.temperature", &softmax.temperature},
+          {"softmax.learning_rate", &softmax.learning_rate},
+          {"softmax.negatives", &softmax.negatives},
+          {"softmax.batch", &softmax.batch},
+          {"softmax.history_max", &softmax.history_max},
+          {"softmax.epochs", &softmax.epochs},
+          {"softmax.threads", &softmax.threads},
+          {"softmax.seed", &softmax.seed}};
+}
+
+bool set_number(const Field& field, double number) {
+  if (double* const* real = std::get_if<double*>(&field)) {
+    **real = number;
+    return true;
+  }
+  if (number != std::floor(number) || std::abs(number) > 2e9) return false;
+  if (int* const* whole = std::get_if<int*>(&field)) {
+    **whole = static_cast<int>(number);
+    return true;
+  }
+  if (number < 0) return false;
+  **std::get_if<uint64_t*>(&field) = static_cast<uint64_t>(number);
+  return true;
+}
+
+double number_of(const Field& field) {
+  return std::visit([](const auto* value) { return static_cast<double>(*value); }, field);
+}
+
+}  // namespace
+
+Result<ModelSettings> read_model_settings(const std::vector<std::string>& settings) {
+  ModelSettings read;
+  for (const std::string& setting : settings) {
+    const size_t equals = std::min(setting.find('='), setting.size());
+    const std::string key = setting.substr(0, equals);
+    std::string allowed;
+    bool found = false;
+    for (const Setting& known : settings_of(read)) {
+      allowed.append(allowed.empty() ? "" : ", ").append(known.name);
+      if (key != known.name) continue;
+      found = true;
+      const auto number = parse_decimal(setting.substr(std::min(equals + 1, setting.size())));
+      if (!number || !set_number(known.field, *number)) {
+        return Error{ErrorCode::kInvalid, "--set " + setting + ": the value does not fit"};
+      }
+    }
+    if (!found) return Error{ErrorCode::kInvalid, "--set " + key + ": allowed are " + allowed};
+  }
+  return read;
+}
+
+std::string describe(const ModelSettings& settings) {
+  ModelSettings copy = settings;
+  std::string all;
+  for (const Setting& setting : settings_of(copy)) {
+    char text[96];
+    std::snprintf(text, sizeof text, "%s%s=%g", all.empty() ? "" : " ", setting.name,
+                  number_of(setting.field));
+    all += text;
+  }
+  return all;
+}
+
+}  // namespace shanhuo

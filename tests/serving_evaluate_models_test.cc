@@ -1,0 +1,150 @@
+// The suites that train models, on data small enough to reason about.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "base/random.h"
+#include "serving/evaluate.h"
+#include "serving/model_settings.h"
+#include "serving/top_items.h"
+
+namespace shanhuo {
+namespace {
+
+namespace fs = std::filesystem;
+
+class EvaluateModels : public testing::Test {
+ protected:
+  void SetUp() override {
+    data_ = fs::temp_directory_path() / ("shanhuo-evaluate-models-" + std::to_string(::getpid()));
+    fs::create_directories(data_);
+  }
+  void TearDown() override { fs::remove_all(data_); }
+
+  std::ofstream file(const std::string& name) {
+    fs::create_directories((data_ / name).parent_path());
+    return std::ofstream(data_ / name);
+  }
+
+  SuiteInput input(std::string part) const {
+    SuiteInput made;
+    made.data = data_.string();
+    made.part = std::move(part);
+    return made;
+  }
+
+  fs::path data_;
+};
+
+// The cell in the row that begins with `name`, the `nth` of those.
+double number(const SuiteTable& table, std::string_view name, std::string_view column,
+              int nth = 0) {
+  for (const auto& row : table.rows) {
+    if (!row[0].text.starts_with(name) || nth-- > 0) continue;
+    for (size_t c = 0; c < row.size(); ++c) {
+      if (table.columns[c] == column) return row[c].number.value();
+    }
+  }
+  ADD_FAILURE() << name << ", " << column;
+  return 0;
+}
+
+// Forty towns of thirty places; a viewer walks about in one of them.
+void write_towns(std::ofstream train, std::ofstream test) {
+  Random random(1);
+  for (int viewer = 0; viewer < 400; ++viewer) {
+    train << viewer;
+    test << viewer;
+    for (int n = 0; n < 15; ++n) {
+      const auto place = static_cast<int>(random.below(30)) + 30 * (viewer % 40);
+      (n < 12 ? train : test) << ' ' << place;
+    }
+    train << '\n';
+    test << (viewer == 7 ? " \n" : "\n");
+  }
+}
+
+TEST_F(EvaluateModels, GowallaFindsTheTownAndBeatsPopularity) {
+  write_towns(file("gowalla/train.txt"), file("gowalla/test.txt"));
+  SuiteInput in = input("test");
+  in.settings = {"softmax.epochs=20", "softmax.batch=256", "softmax.negatives=256", "als.sweeps=4",
+                 "softmax.temperature=0.2"};
+  const Result<SuiteReport> made = evaluate_gowalla(in, [](double) {});
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  const SuiteTable& table = made.value().tables.front();
+  const std::string all = text_of(made.value());
+  EXPECT_EQ(number(table, "SimpleX", "Recall@20"), 0.1872);
+  EXPECT_LT(number(table, "popularity", "Recall@20"), 0.1) << all;
+  EXPECT_GT(number(table, "iALS", "Recall@20"), 0.5) << all;
+  const double exact = number(table, "history softmax", "Recall@20");
+  EXPECT_GT(exact, 0.5) << all;
+  EXPECT_NEAR(number(table, "history softmax", "Recall@20", 1), exact, 0.01) << all;
+  EXPECT_TRUE(made.value().met) << all;
+}
+
+TEST_F(EvaluateModels, GowallaChoosesWithoutEverOpeningTheTest) {
+  write_towns(file("gowalla/train.txt"), file("elsewhere/test.txt"));
+  SuiteInput in = input("dev");
+  in.settings = {"softmax.epochs=1", "als.sweeps=1"};
+  const Result<SuiteReport> dev = evaluate_gowalla(in, [](double) {});
+  ASSERT_TRUE(dev.ok()) << dev.error().message;
+  in.part = "test";
+  const Result<SuiteReport> test = evaluate_gowalla(in, [](double) {});
+  ASSERT_FALSE(test.ok());
+  EXPECT_NE(test.error().message.find("test.txt"), std::string::npos) << test.error().message;
+}
+
+TEST_F(EvaluateModels, GowallaSaysWhereALineIsBroken) {
+  file("gowalla/train.txt") << "0 1 2\n1 x 3\n";
+  const Result<SuiteReport> made = evaluate_gowalla(input("dev"), [](double) {});
+  ASSERT_FALSE(made.ok());
+  EXPECT_NE(made.error().message.find("train.txt:2"), std::string::npos) << made.error().message;
+}
+
+TEST(ModelSettings, ASettingIsTakenAndAllAreShown) {
+  const Result<ModelSettings> read =
+      read_model_settings({"softmax.temperature=0.25", "als.dims=16", "softmax.seed=3"});
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read.value().softmax.temperature, 0.25);
+  EXPECT_EQ(read.value().als.dims, 16);
+  EXPECT_EQ(read.value().softmax.seed, 3U);
+  EXPECT_NE(describe(read.value()).find("softmax.temperature=0.25"), std::string::npos);
+}
+
+TEST(ModelSettings, WhatIsWrongIsNamed) {
+  const auto refusal = [](const char* setting) {
+    const Result<ModelSettings> read = read_model_settings({setting});
+    return read.ok() ? "" : read.error().message;
+  };
+  EXPECT_NE(refusal("softmax.heat=1").find("softmax.temperature"), std::string::npos);
+  EXPECT_NE(refusal("als.dims=1.5").find("als.dims=1.5"), std::string::npos);
+  EXPECT_NE(refusal("als.seed=-1").find("als.seed"), std::string::npos);
+  EXPECT_NE(refusal("als.dims=").find("als.dims"), std::string::npos);
+  EXPECT_NE(refusal("als.dims").find("als.dims"), std::string::npos);
+}
+
+TEST(ListJudge, CountsWhatIsFoundAndWhere) {
+  ListJudge judge(3);
+  judge.add(std::vector<uint32_t>{5, 1, 9, 2}, std::vector<uint32_t>{1, 2});
+  EXPECT_DOUBLE_EQ(judge.mean().recall, 0.5);  // 2 stands past the third place
+  const double second = 1 / std::log2(3.0);
+  EXPECT_DOUBLE_EQ(judge.mean().ndcg, second / (1 + second));
+  judge.add(std::vector<uint32_t>{4}, {});
+  EXPECT_EQ(judge.mean().viewers, 1U);
+  EXPECT_EQ(ListJudge(3).mean().recall, 0);
+}
+
+TEST(ListJudge, TheScanLeavesOutWhatWasSeen) {
+  const std::vector<float> viewers = {1, 1}, items = {3, 2, 1};
+  const SparseRows seen(2, 3, {{0, 0}}), hidden(2, 3, {{0, 1}, {1, 1}});
+  const ListQuality one =
+      judge_scan({viewers.data(), 2, 1}, {items.data(), 3, 1}, seen, hidden, 1, 2);
+  EXPECT_DOUBLE_EQ(one.recall, 0.5);
+  EXPECT_EQ(one.viewers, 2U);
+}
+
+}  // namespace
+}  // namespace shanhuo
