@@ -56,8 +56,12 @@ struct ApiOptions {
 struct EngineOptions {
   // Counties of programs with `fairness` are nearly max-min, worth 0.2 fen a view at their share,
   // and a program's price may fall a tenth below zero where that runs ahead of its pace: with these
-  // the worst county keeps 0.8 of its share (docs/allocation.md).
+  // the worst county keeps 0.8 of its share (docs/allocation.md). The day before it is learned is
+  // that of a short-video feed, from 0:00 UTC+8, in tenths, as counted in KuaiRand's public logs: a
+  // flat one takes a quiet night for a lost day.
   EngineOptions() {
+    prices.hourly_traffic = {0.8, 0.5, 0.3, 0.2, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2,
+                             1.4, 1.3, 1.2, 1.2, 1.3, 1.4, 1.4, 1.4, 1.5, 1.6, 1.6, 1.4};
     prices.welfare.alpha = 4;
     prices.welfare.lambda_fen = 0.2;
     price_law.credit_share = 0.1;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kNoCap = 1'000'000;
 constexpr double kAimShare = 0.004, kAimUnits = 2;  // above at_least, and at most half the slack
-constexpr double kPriorUnits = 20;     // expectations count as true until so many were checked
+constexpr double kPriorViews = 20;     // expectations count as true until so many were checked;
+constexpr double kPriorActions = 1;    // clicks and orders are guessed, and by a factor off
 constexpr double kForgetUnits = 500;   // memory of the correction, in expected units
 constexpr double kShareStep = 0.3;     // how far a share's price moves, of its range, ...
 constexpr double kShareHorizon = 100;  // ... while so many insertions have none of its own
@@ -92,7 +93,8 @@ void GoalAccount::expire(const Bucket& bucket) {
 }
 
 double GoalAccount::truth() const {
-  return (expired_seen_ + kPriorUnits) / (expired_expected_ + kPriorUnits);
+  const double prior = goal_.unit == GoalUnit::kViewable ? kPriorViews : kPriorActions;
+  return (expired_seen_ + prior) / (expired_expected_ + prior);
 }
 
 void GoalAccount::estimate_in_flight() {

@@ -3,7 +3,7 @@
 // out. Steps are due in engine time: whoever comes first, a request or the upkeep, takes them, so
 // that a recorded day runs through as many steps at any speed. Tested by:
 // tests/ranking_price_controller_test.cc, which closes the loop with viewers who see 60 % of what
-// is inserted, minutes later; tests/ranking_pacing_test.cc; tests/ranking_allocation_day_test.cc.
+// is inserted, minutes later; tests/ranking_pacing_test.cc; tests/serving_evaluate_day_test.cc.
 #include "ranking/price_controller.h"
 
 #include <algorithm>

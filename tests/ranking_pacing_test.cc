@@ -18,6 +18,7 @@ class Pages {
       : controller_(controller), programs_(std::move(programs)), random_(seed) {}
 
   double mean_cost = 1, organic = 20, p_click = 0.1, p_order = 0.02;
+  double true_share = 1;  // of p_click
   Surface surface = Surface::kFeed;
 
   void run(int pages, Millis from, Millis to) {
@@ -51,7 +52,7 @@ class Pages {
       };
       if (uniform() < 0.6) {
         see(GoalUnit::kViewable);
-        if (uniform() < p_click) see(GoalUnit::kClick);
+        if (uniform() < true_share * p_click) see(GoalUnit::kClick);
         if (uniform() < p_order) see(GoalUnit::kOrder);
       }
     }
@@ -90,6 +91,22 @@ TEST(Pacing, ClicksAndOrdersAreMetAndStayBelowTheirCaps) {
       EXPECT_GE(goal.delivered, goal.target) << p << " seed " << seed;
       EXPECT_LE(goal.delivered, goal.cap) << p << " seed " << seed;
     }
+  }
+}
+
+TEST(Pacing, AFewClicksAreMetThoughTheyAreExpectedTenTimesTooOften) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const auto controller = controller_of();
+    controller->set_programs(
+        set_of({program_of("clicks",
+                           {{GoalUnit::kClick, 12, 15, GoalPeriod::kTotal, Surface::kNone, 30}})}),
+        nothing, kStart);
+    Pages pages(*controller, {"clicks"}, seed);
+    pages.true_share = 0.1;
+    pages.run(20'000, kStart, kStart + kDay);
+    const GoalStatus goal = goal_of(*controller, kStart + kDay);
+    EXPECT_GE(goal.delivered, goal.target) << "seed " << seed;
+    EXPECT_LE(goal.delivered, goal.cap) << "seed " << seed;
   }
 }
 
@@ -420,6 +437,37 @@ TEST(Pacing, ARestartInMidFlightHasNoJump) {
   EXPECT_NEAR(b.curve, a.curve, 0.02);
   const GoalStatus share_a = goal_of(*run.process, end, 1), share_b = goal_of(*next, end, 1);
   EXPECT_NEAR(share_b.delivered / share_b.target, share_a.delivered / share_a.target, 0.1);
+}
+
+TEST(Pacing, WhatWasCountedOfAShortfallSurvivesARestartAndTheProgramsAbsence) {
+  const auto set = set_of({program_of("p", {viewable(800, 840)}), program_of("q", {})});
+  const auto process = controller_of();
+  process->set_programs(set, nothing, kStart);
+  const Reservation page[] = {insertion_of({"p"})};
+  const MissedProgram missed[] = {{1, Cause::kNoSlot, kNoItem, 0.5F}};
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(process->reserve(page, {50, 0.1}, missed, kStart + Millis(i)));
+  }
+  MemoryState saved;
+  checkpoint(*process, saved);
+
+  const auto next = controller_of();
+  ASSERT_TRUE(next->restore(saved).ok());
+  const Millis later = kStart + kHour;
+  next->set_programs(set, nothing, later);
+  const std::vector<ProgramStatus> before = process->status(later), after = next->status(later);
+  constexpr auto kNoSlot = static_cast<size_t>(Cause::kNoSlot);
+  EXPECT_EQ(after[1].counts.causes[kNoSlot], 3U);
+  for (size_t i = 0; i < after.size(); ++i) {
+    EXPECT_EQ(after[i].counts.since, kStart);
+    EXPECT_EQ(after[i].counts.inserted, before[i].counts.inserted);
+    EXPECT_EQ(after[i].counts.causes, before[i].counts.causes);
+    EXPECT_EQ(after[i].counts.lost, before[i].counts.lost);
+  }
+  next->set_programs(set_of({}, "v2"), nothing, later);
+  next->set_programs(set, nothing, later);
+  EXPECT_EQ(next->status(later)[1].counts.since, kStart);
+  EXPECT_EQ(next->status(later)[1].counts.causes[kNoSlot], 3U);
 }
 
 TEST(Pacing, TheSameStateCheckpointsToTheSameBytes) {
