@@ -1,45 +1,18 @@
-// Rank requests. The first byte chooses the limits: bit 0 `clock: caller`, bit 1 `score_kind:
-// probability`. Holds whatever the bytes are: false exactly when there are errors; what was taken
-// obeys the contract's bounds; the organic answer to it is JSON with every candidate in its place.
-#include <cmath>
+// Rank requests. The first byte chooses the limits (rank_request_checks.h). Holds whatever the
+// bytes are: false exactly when there are errors; what was taken obeys the contract's bounds; the
+// organic answer to it is JSON with every candidate in its place.
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
 
-#include "base/check.h"
-#include "serving/rank_codec.h"
+#include "tests/fuzz/rank_request_checks.h"
 
 namespace shanhuo {
 namespace {
 
-void check_request(const RankCall& call, const RankLimits& limits) {
-  const RankRequest& request = call.request;
-  CHECK(valid_id(request.request_id));
-  CHECK(valid_id(request.user_id) || (request.user_id.empty() && valid_id(request.room_id)));
-  CHECK(request.count >= 1 && request.count <= kCountMax);
-  CHECK(request.candidates.size() <= limits.candidates_max);
-  CHECK(!call.timeout_ms || *call.timeout_ms >= 0);
-  std::set<std::string_view> ids;
-  for (const RankCandidate& candidate : request.candidates) {
-    CHECK(valid_id(candidate.item_id));
-    CHECK(ids.insert(candidate.item_id).second);
-    CHECK(std::isfinite(candidate.score));
-    CHECK(!limits.probabilities || (candidate.score >= 0 && candidate.score <= 1));
-  }
-  if (request.place) {
-    CHECK(std::abs(request.place->lat) <= 90 && std::abs(request.place->lon) <= 180);
-  }
-}
-
 void check_answer(const RankRequest& request) {
-  Slate slate;
-  for (const RankCandidate& candidate : request.candidates) {
-    slate.items.emplace_back();
-    slate.items.back().item_id = candidate.item_id;
-    slate.items.back().score = candidate.score;
-  }
+  const Slate slate = organic_slate(request);
   std::string out;
   JsonWriter json(out);
   write_rank_answer(json, request, slate, std::vector<std::string>(slate.items.size()),
@@ -61,10 +34,7 @@ void check_answer(const RankRequest& request) {
 
 void run(std::string_view input) {
   if (input.empty()) return;
-  RankLimits limits;
-  limits.candidates_max = 50;
-  limits.caller_clock = (input.front() & 1) != 0;
-  limits.probabilities = (input.front() & 2) != 0;
+  const RankLimits limits = limits_of(input.front());
   json::Document document;
   const Result<json::Value> body = document.parse(input.substr(1));
   if (!body.ok()) return;
