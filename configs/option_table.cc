@@ -285,12 +285,22 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
   add("page_county_max", &r.page_county_max, 1, 3, "items", "boosted items of a county on a page");
   add("page_creator_max", &r.page_creator_max, 1, 3, "items", "of a creator");
   add("page_category_max", &r.page_category_max, 1, 3, "items", "of a category");
+}
+
+void add_exploration(EngineOptions& o, std::vector<Option>& table) {
+  RankingOptions& r = o.ranking;
+  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
+                       std::string_view unit, std::string_view about) {
+    table.push_back({"ranking", key, std::move(target), min, max, unit, about});
+  };
   add("explore_probability", &r.explore_probability, 0, 0.2, "",
       "of drawing among the best pairs instead of taking the best");
   add("explore_best", &r.explore_best, 2, 8, "pairs", "in that draw");
   add("explore_temperature_fen", &r.explore_temperature_fen, 1e-6, 1e6, "fen", "its Gumbel scale");
   add("explore_new_share", &r.explore_new_share, 0, 0.2, "",
       "share of pages that may try one new item at the upper end of its value");
+  add("explore_new_budget", &r.explore_new_budget, 0, 0.5, "",
+      "share of the organic value that this may cost viewers, of user_loss_budget");
   add("explore_new_viewable", &r.explore_new_viewable, 1e-6, 1e9, "exposures",
       "viewable ones after which an item is no longer new");
   add("explore_new_width", &r.explore_new_width, 0, 10, "",
@@ -368,6 +378,7 @@ std::vector<Option> option_table(EngineOptions& options) {
   add_invalid_traffic(options, table);
   add_models(options, table);
   add_ranking(options, table);
+  add_exploration(options, table);
   add_prices(options, table);
   return table;
 }

@@ -50,11 +50,14 @@ bool shows(const AllocationResult& page, const PlacedItem& placed) {
 
 }  // namespace
 
+bool tries_new(const RankingOptions& options, const PriceTable& prices) {
+  return options.explore_new_share > 0 && prices.tries_new;
+}
+
 void judge_novelty(const RankingOptions& options, const ItemRates& rates,
                    BoostCandidate& candidate) {
   candidate.novelty = Novelty::kGraduated;
   candidate.upper_rate = candidate.rate;
-  if (options.explore_new_share <= 0) return;
   if (rates.viewable >= options.explore_new_viewable) return;
   const double n = rates.impressions + options.prior_impressions;
   const double half = options.explore_z * std::sqrt(candidate.rate * (1 - candidate.rate) / n);
@@ -64,8 +67,6 @@ void judge_novelty(const RankingOptions& options, const ItemRates& rates,
 }
 
 int retire(std::span<BoostCandidate> candidates) {
-  const auto is_new = [](const BoostCandidate& c) { return c.novelty == Novelty::kNew; };
-  if (std::none_of(candidates.begin(), candidates.end(), is_new)) return 0;
   double sum = 0;
   int graduated = 0, retired = 0;
   for (const BoostCandidate& candidate : candidates) {

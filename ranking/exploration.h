@@ -5,13 +5,16 @@
 //   pair   with probability explore_probability: one of the best pairs alone, pair k with
 //          probability proportional to exp(gain_k / explore_temperature_fen)
 //   new    of the others, a share explore_new_share: the best page with one new item valued at the
-//          upper end of its interval. That share of pages is the budget of new items: at most one
-//          slot each, whatever their number, apart from the budget of viewers' loss
+//          upper end of its interval: at most one slot each, whatever their number
 //   best   else
 // What a draw costs the viewer beside the best page is kept apart (Slate::explored_loss_fen, the
-// metrics exploration_loss_*), beside being part of the loss that the boosts' account pays.
+// metrics exploration_loss_*). New items have an account of their own (loss_window.h), which takes
+// in explore_new_budget of the organic value: a page that it cannot pay for is ranked again without
+// (new_items_refused_total), and none is tried until it is half full. What they cost is a part of
+// viewers' loss, too, so that all of it stays within user_loss_budget.
 // The propensity of an insertion is the sum over the three of their probability to show that item
-// at that position: exact, as both pages are made whether drawn or not.
+// at that position: exact, as both pages are made whether drawn or not. A page that is
+// ranked again carries the propensities of its second ranking.
 //
 // New: an item's click rate p (smoothed, scoring.h) is known up to
 //   h = explore_z sqrt(p (1 - p) / (impressions + prior_impressions))
@@ -32,11 +35,13 @@
 #include "ranking/allocation.h"
 #include "ranking/candidate.h"
 #include "ranking/options.h"
+#include "ranking/prices.h"
 
 namespace shanhuo {
 
-// Fills novelty and upper_rate of a candidate whose rate is known. Nothing is new where
-// explore_new_share is 0.
+// Whether pages may try new items now: asked once a page, nothing below is done where they may not.
+bool tries_new(const RankingOptions& options, const PriceTable& prices);
+// Fills novelty and upper_rate of a candidate whose rate is known.
 void judge_novelty(const RankingOptions& options, const ItemRates& rates,
                    BoostCandidate& candidate);
 // Retires new candidates against the graduated ones. Returns how many it retired.

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -19,6 +20,7 @@
 
 #include "base/ids.h"
 #include "features/interaction.h"
+#include "features/packing.h"
 
 namespace shanhuo {
 
@@ -28,6 +30,7 @@ struct PageLoss {
   double loss_fen = 0;
   Surface surface = Surface::kFeed;
   bool promised = false;  // decided before, by a room's first call: goes out whatever it costs
+  double tried_fen = 0;   // of loss_fen, what trying a new item costs beside the best page
 };
 
 // Viewers' loss over a sliding window, in buckets of a twentieth of it.
@@ -93,10 +96,14 @@ class LossAccount {
   }
   double mean_page_fen() const { return mean_; }
 
-  double held_fen() const { return held_; }
-  void restore(double held_fen, double mean_page_fen) {
-    held_ = held_fen;
-    mean_ = mean_page_fen;
+  // held f64 | mean f64
+  void encode(std::string* out) const {
+    put_fixed(out, held_);
+    put_fixed(out, mean_);
+  }
+  [[nodiscard]] bool decode(std::string_view* in) {
+    return take_fixed(in, &held_) && take_fixed(in, &mean_) && std::isfinite(held_) &&
+           std::isfinite(mean_) && mean_ >= 0;
   }
 
  private:

@@ -60,7 +60,8 @@ struct RankingOptions {
   int explore_best = 4;                  // pairs in the draw; 2..8
   double explore_temperature_fen = 0.5;  // Gumbel scale; > 0
   // New items (exploration.h).
-  double explore_new_share = 0;       // of pages that may try one: the budget; 0..0.2
+  double explore_new_share = 0;       // of pages that may try one; 0..0.2
+  double explore_new_budget = 0.002;  // share of the organic value that this may cost; 0..0.5
   double explore_new_viewable = 200;  // viewable exposures that end it; > 0
   double explore_new_width = 0.25;    // half-width of the rate's interval, as a share of the rate,
                                       // that ends it, too; 0..10

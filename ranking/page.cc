@@ -138,10 +138,13 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
     const Listing& listing = world.listing(index);
     if (fatigue) candidate.fatigue = fatigue_of(*fatigue, context.options, listing, index);
     score(context.options, taste, listing, context.rates.rates(index), candidate);
+    if (selection.tries_new) {
+      score_new(context.options, taste, listing, context.rates.rates(index), candidate);
+    }
     if (candidate.p_click < parts.eligibility.p_click_min(candidate.eligible)) continue;
     parts.candidates.push_back(candidate);
   }
-  parts.retired = retire(parts.candidates);
+  parts.retired = selection.tries_new ? retire(parts.candidates) : 0;
 }
 
 void make_items(const RankContext& context, RankScratch::Parts& parts) {

@@ -47,6 +47,7 @@ struct RankScratch::Parts {
 struct Selection {
   bool room = false;  // only programs with a room policy
   bool personalized = true;
+  bool tries_new = false;  // exploration.h
 };
 
 // Retrieval, eligibility and scoring: fills parts.candidates, and parts.eligibility as a side

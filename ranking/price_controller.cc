@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "pr";
 constexpr std::string_view kViewerKey = "prv", kTrafficKey = "prt", kWelfareKey = "prw";
+constexpr std::string_view kTriedKey = "prn";
 constexpr double kLossAim = 0.85;       // of eps: what nu steers for, below what the account pays
 constexpr double kPagesPerMove = 100;   // nu moves by viewer_price_step while so many pages cost 2x
 constexpr double kReopened = 0.5;       // how full the account is again before losses go on
@@ -40,7 +41,8 @@ struct PriceController::State {
         books({o.reservation, o.finish_early, o.finish_early_share}, o.first_price_share),
         welfare(o.welfare),
         window(o.loss_window),
-        account(o.user_loss_budget) {}
+        account(o.user_loss_budget),
+        tried(o.explore_new_budget) {}
 
   const PriceControllerOptions options;
   const std::unique_ptr<PriceLaw> law;
@@ -58,6 +60,8 @@ struct PriceController::State {
   LossWindow window;
   LossAccount account;
   bool lossless = false;  // the account was empty and is not half full again
+  LossAccount tried;      // what new items may cost
+  bool tries_new = true;  // false: as lossless, of that account
   PageLoss since_step;
   uint64_t pages_since_step = 0;
   double pages = 0;  // that steps have seen
@@ -146,6 +150,7 @@ void PriceController::publish() {
   table->user_loss_budget = s.options.user_loss_budget;
   table->programs_version = s.set->version;
   table->counties = s.counties;
+  table->tries_new = s.tries_new;
   table->programs.reserve(s.books.books().size());
   for (size_t i = 0; i < s.books.books().size(); ++i) {
     ProgramPrice price = s.books.price(i);
@@ -160,9 +165,11 @@ bool PriceController::reserve(std::span<const Reservation> insertions, const Pag
   const std::lock_guard lock(mutex_);
   State& s = *state_;
   const Millis at = s.advance(now);
-  const bool paid = s.account.pays(page);
-  if (!paid || !s.books.allowed(insertions)) {
+  const PageLoss tried{page.organic_fen, page.tried_fen};
+  const bool paid = s.account.pays(page), tries = s.tried.pays(tried);
+  if (!paid || !tries || !s.books.allowed(insertions)) {
     s.lossless = s.lossless || !paid;
+    s.tries_new = s.tries_new && tries;
     publish();
     return false;
   }
@@ -174,11 +181,13 @@ bool PriceController::reserve(std::span<const Reservation> insertions, const Pag
   s.books.count(insertions, missed, at, true);
   s.window.add(at, page);
   s.account.add(page);
+  s.tried.add(tried);
   ++s.pages_since_step;
   s.since_step.organic_fen += page.organic_fen;
   s.since_step.loss_fen += page.loss_fen;
-  const bool reopened = s.lossless && s.account.filled() >= kReopened;
+  bool reopened = s.lossless && s.account.filled() >= kReopened;
   if (reopened) s.lossless = false;
+  if (!s.tries_new && s.tried.filled() >= kReopened) reopened = s.tries_new = true;
   const bool overdue = s.stepped.count() != INT64_MIN && at - s.stepped >= s.options.step;
   if (overdue) s.step();
   if (overdue || reopened) publish();
@@ -259,12 +268,13 @@ void PriceController::begin_checkpoint(StateWriter& writer) {
   s.writer = &writer;
   s.frozen.clear();
   std::string viewers;
-  for (const double value : {s.nu, s.account.held_fen(), s.account.mean_page_fen()}) {
-    put_fixed(&viewers, value);
-  }
+  put_fixed(&viewers, s.nu);
+  s.account.encode(&viewers);
   put_fixed(&viewers, s.now.count());
   s.frozen.emplace_back(kViewerKey, std::move(viewers));
-  std::string traffic, welfare;
+  std::string traffic, welfare, tried;
+  s.tried.encode(&tried);
+  s.frozen.emplace_back(kTriedKey, std::move(tried));
   s.traffic.encode(&traffic);
   s.welfare.encode(&welfare);
   s.frozen.emplace_back(kTrafficKey, std::move(traffic));
@@ -289,15 +299,14 @@ Status PriceController::restore(const StateReader& reader) {
   return reader.scan(kPrefix, [&](std::string_view key, std::string_view value) -> Status {
     const auto empty = [&value](bool good) { return good && value.empty(); };
     bool good = true;
+    int64_t now = 0;
     if (key == kViewerKey) {
-      double held = 0, mean = 0;
-      int64_t now = 0;
-      good = empty(take_fixed(&value, &s.nu) && take_fixed(&value, &held) &&
-                   take_fixed(&value, &mean) && take_fixed(&value, &now)) &&
-             std::isfinite(s.nu) && std::isfinite(held) && std::isfinite(mean) && mean >= 0;
+      good = take_fixed(&value, &s.nu) && std::isfinite(s.nu) && s.account.decode(&value) &&
+             take_fixed(&value, &now) && value.empty();
       s.nu = std::clamp(s.nu, 0.0, s.options.viewer_price_max);
-      s.account.restore(held, mean);
       s.now = Millis(now);
+    } else if (key == kTriedKey) {
+      good = empty(s.tried.decode(&value));
     } else if (key == kTrafficKey) {
       good = empty(s.traffic.decode(&value));
     } else if (key == kWelfareKey) {

@@ -39,9 +39,10 @@ struct PriceControllerOptions {
   Millis finish_early{3'600'000};   // pacing aims to be done so long before the deadline, ...
   double finish_early_share = 0.1;  // ... but never more than this share of the period; 0..0.5
   double user_loss_budget = 0.02;   // eps
-  double viewer_price_step = 0.2;   // eta_nu
-  double viewer_price_max = 100;    // nu never passes this; reaching it is a sign of wrong values
-  Millis loss_window{600'000};      // over which viewers' loss is held below eps
+  double explore_new_budget = 0.002;  // the same of new items alone, within eps
+  double viewer_price_step = 0.2;     // eta_nu
+  double viewer_price_max = 100;      // nu never passes this; reaching it is a sign of wrong values
+  Millis loss_window{600'000};        // over which viewers' loss is held below eps
   // Share of a day's traffic by hour (UTC+8), any positive scale, until it is learned.
   std::array<double, 24> hourly_traffic = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -70,9 +71,10 @@ class PriceController final : public Checkpointed {
 
   std::shared_ptr<const PriceTable> table() const { return published_.get(); }
 
-  // Reserves all of an answer's insertions, or none. False: a cap would be passed, or viewers'
-  // loss; a table that says so is published before the return, so that ranking again avoids it.
-  // Counts the request, the page's loss and `missed` only when it returns true.
+  // Reserves all of an answer's insertions, or none. False: a cap would be passed, viewers' loss,
+  // or the budget of new items; a table that says so is published before the return, so that
+  // ranking again avoids it. Counts the request, the page's loss and `missed` only when it returns
+  // true.
   [[nodiscard]] bool reserve(std::span<const Reservation> insertions, const PageLoss& page,
                              std::span<const MissedProgram> missed, Millis now);
 
@@ -101,7 +103,8 @@ class PriceController final : public Checkpointed {
 
   // Keys "pr", so that a restart has no jump in prices, in flight or curves:
   //   "prv" := nu f64 | loss account 2 f64 | engine time i64      "prt" := the TrafficLearner
-  //   "prw" := the CountyWelfare      "prj", "prp": pacing_books.h
+  //   "prn" := account of new items 2 f64    "prw" := the CountyWelfare      "prj", "prp":
+  //   pacing_books.h
   // restore() before set_programs(). Until the first step() after it, decisions are replayed.
   void begin_checkpoint(StateWriter& writer) override;
   bool checkpoint_step(size_t records_max) override;

@@ -42,6 +42,7 @@ struct PriceTable {
   std::vector<ProgramPrice> programs;  // same order and length as the ProgramSet it was made for
   std::string programs_version;        // ProgramSet::version it was made for
   std::shared_ptr<const CountyPrices> counties;  // v_c; nullptr: no welfare term
+  bool tries_new = true;  // false while the account of new items (exploration.h) is low
 
   // v_c of one exposure of the county, to a program with fairness 1.
   double county_fen(int32_t county) const { return counties ? counties->fen(county) : 0; }

@@ -44,9 +44,7 @@ void explain(const RankContext& context, Slate& slate) {
 
 // The best page if the most promising new item were worth what it may be at best; nothing when it
 // has no place there, either.
-std::optional<AllocationResult> try_new(PageTerms terms, const RankContext& context, Parts& parts,
-                                        Slate& slate) {
-  if (context.options.explore_new_share <= 0) return std::nullopt;
+std::optional<AllocationResult> try_new(PageTerms terms, Parts& parts, Slate& slate) {
   slate.retired_items = parts.retired;
   for (const BoostCandidate& c : parts.candidates) slate.new_items += c.novelty == Novelty::kNew;
   const int item = choose_new(parts.candidates);
@@ -168,7 +166,8 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
                           context.graduates);
 
   // 2. Candidates: retrieved, eligible, scored.
-  find_candidates(request, context, {false, request.personalized}, parts);
+  const bool tries = tries_new(context.options, context.prices);
+  find_candidates(request, context, {false, request.personalized, tries}, parts);
 
   // 3. Slots.
   PageTerms terms = make_terms(request, context, parts);
@@ -183,7 +182,8 @@ Slate rank(const RankRequest& request, const RankContext& context, RankScratch& 
                     : 0;
   if (context.snapshot != nullptr) *context.snapshot = snapshot_of(request, context, terms, parts);
   const AllocationResult best = allocate(terms, parts.items, parts.allocation);
-  const std::optional<AllocationResult> with_new = try_new(terms, context, parts, slate);
+  const std::optional<AllocationResult> with_new =
+      tries ? try_new(terms, parts, slate) : std::nullopt;
   const Choice choice =
       choose(best, with_new ? &*with_new : nullptr, context.options, context.seed);
   const std::span<const PlacedItem> placed{choice.placed.data(), static_cast<size_t>(choice.count)};

@@ -23,6 +23,10 @@ float sum_of(const std::array<Affinity, kAffinities>& affinities) {
   return sum;
 }
 
+double freshness(const BoostCandidate& candidate) {
+  return candidate.fatigue > 0 ? std::exp(-candidate.fatigue) : 1;
+}
+
 }  // namespace
 
 void examination(const RankingOptions& options, int count, std::vector<double>& out) {
@@ -86,19 +90,22 @@ double lifted(double rate, double lift) {
 void score(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
            const ItemRates& rates, BoostCandidate& candidate) {
   candidate.rate = smoothed_rate(options, item.kind, rates);
-  judge_novelty(options, rates, candidate);
   const double lift = taste.lift(item, candidate.similarity);
-  const double freshness = candidate.fatigue > 0 ? std::exp(-candidate.fatigue) : 1;
-  candidate.p_click = freshness * lifted(candidate.rate, lift);
+  candidate.p_click = freshness(candidate) * lifted(candidate.rate, lift);
   const double orders = (rates.orders + options.prior_order * options.prior_clicks) /
                         (rates.clicks + options.prior_clicks);
   candidate.p_order = candidate.p_click * std::min(1.0, orders);
   candidate.value_fen = candidate.p_click * options.value_per_click_fen;
   candidate.upper_fen = candidate.value_fen;
-  if (candidate.novelty == Novelty::kNew) {
-    candidate.upper_fen =
-        freshness * lifted(candidate.upper_rate, lift) * options.value_per_click_fen;
-  }
+}
+
+void score_new(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
+               const ItemRates& rates, BoostCandidate& candidate) {
+  judge_novelty(options, rates, candidate);
+  if (candidate.novelty != Novelty::kNew) return;
+  const double lift = taste.lift(item, candidate.similarity);
+  candidate.upper_fen =
+      freshness(candidate) * lifted(candidate.upper_rate, lift) * options.value_per_click_fen;
 }
 
 void organic_values(const RankingOptions& options, const RankRequest& request,

@@ -52,6 +52,10 @@ double lifted(double rate, double lift);
 void score(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
            const ItemRates& rates, BoostCandidate& candidate);
 
+// The same of a new item (exploration.h) at its best; score() came before.
+void score_new(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
+               const ItemRates& rates, BoostCandidate& candidate);
+
 // Values of the organic list in fen, non-increasing. `p_click` as in RankContext::organic_p_click.
 void organic_values(const RankingOptions& options, const RankRequest& request,
                     std::span<const double> p_click, std::vector<double>& out);

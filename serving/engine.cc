@@ -28,6 +28,7 @@ EngineTime make_time(const EngineOptions& options, const Clock& clock,
 PriceControllerOptions price_options(const EngineOptions& options) {
   PriceControllerOptions prices = options.prices;
   prices.user_loss_budget = options.ranking.user_loss_budget;
+  prices.explore_new_budget = options.ranking.explore_new_budget;
   // Other laws move their prices alone.
   if (options.price_law.kind != PriceLawKind::kRemainingGoal) prices.resolve.period = Millis(0);
   return prices;

@@ -260,6 +260,8 @@ std::string Metrics::render() const {
               new_items_waiting.value());
   add_counter(out, "new_items_retired_total", "New candidates that are not tried any more.",
               new_items_retired.value());
+  add_counter(out, "new_items_refused_total", "Pages that could not pay for their new item.",
+              new_items_refused.value());
   add_counter(out, "exploration_pages_total", "Pages that a draw decided.",
               exploration_pages.value());
   add_counter(out, "user_loss_milli_fen_total", "What inserted items cost viewers.",

@@ -134,7 +134,7 @@ class Metrics {
   CounterFamily experiment_exposures{{"experiment", "variation"}, 2000};
   Counter boosts_inserted;  // slots of rank answers
   // New items: pages that tried one, and candidates of pages that wait to be tried or will not be.
-  Counter new_items_tried, new_items_waiting, new_items_retired;
+  Counter new_items_tried, new_items_waiting, new_items_retired, new_items_refused;
   // What answers cost viewers, in thousandths of a fen: all of it, and of that what draws cost
   // beside the best page, so far as they cost more.
   Counter loss_milli_fen, exploration_loss_milli_fen, exploration_pages;

@@ -189,6 +189,7 @@ void Ranker::rank_feed(const RankCall& call, Page& page) {
     if (wanted) parts_.prices.resolver().add(std::move(snapshot), request.now);
     if (reserve(page, request.surface, request.now)) return;
     page.prices = parts_.prices.table();  // says now which cap was reached
+    if (page.slate.tried_new && !page.prices->tries_new) parts_.metrics.new_items_refused.add();
   }
   page.slate = organic_slate(request, "reserve");
 }
@@ -226,7 +227,8 @@ bool Ranker::reserve(const Page& page, Surface surface, Millis now) {
     reservation.surface = surface;
     if (item.index != kNoItem) reservation.county = page.world->listing(item.index).county_code;
   }
-  const PageLoss loss{slate.organic_value_fen, slate.loss_fen, surface, page.room.has_value()};
+  const PageLoss loss{slate.organic_value_fen, slate.loss_fen, surface, page.room.has_value(),
+                      slate.tried_new ? slate.explored_loss_fen : 0};
   return parts_.prices.reserve({reservations.data(), count}, loss, slate.missed, now);
 }
 

@@ -16,6 +16,7 @@ constexpr int kReserveTries = 3;
 PriceControllerOptions price_options(const Engine& engine) {
   PriceControllerOptions prices = engine.options().prices;
   prices.user_loss_budget = engine.ranking()->user_loss_budget;
+  prices.explore_new_budget = engine.ranking()->explore_new_budget;
   return prices;
 }
 
@@ -140,7 +141,7 @@ bool WhatIfReplay::reserve(const RankRequest& request, const Slate& slate) {
     reservations.push_back(reservation);
   }
   const PageLoss loss{slate.organic_value_fen, slate.loss_fen, request.surface,
-                      !request.room_id.empty()};
+                      !request.room_id.empty(), slate.tried_new ? slate.explored_loss_fen : 0};
   return prices_.reserve(reservations, loss, slate.missed, request.now);
 }
 

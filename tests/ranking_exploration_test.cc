@@ -147,6 +147,21 @@ TEST(Exploration, AnItemThatEvenAtItsBestIsWorseThanItsNeighboursIsRetired) {
   EXPECT_EQ(world.page(1).new_items, 1);
 }
 
+TEST(Exploration, WhileItsAccountIsLowNoNewItemIsTriedAndNoneIsJudgedNew) {
+  NewItemWorld world;
+  world.w.prices.tries_new = false;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    const Slate slate = world.page(seed);
+    EXPECT_EQ(slate.new_items, 0);
+    ASSERT_FALSE(slate.tried_new);
+    for (const SlateItem& item : slate.items) {
+      if (item.source == ItemSource::kBoost) {
+        EXPECT_EQ(item.propensity, 1);
+      }
+    }
+  }
+}
+
 TEST(Exploration, WithoutItsBudgetNoNewItemIsTried) {
   NewItemWorld world;
   world.w.options.explore_new_share = 0;

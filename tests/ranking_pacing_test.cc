@@ -268,6 +268,41 @@ TEST(Pacing, AnEmptyAccountLetsOnlyPagesOutThatCostNothing) {
 
 // --- traffic ---
 
+TEST(Pacing, NewItemsPayFromAnAccountOfTheirOwnWhichARestartKeeps) {
+  constexpr double kOrganic = 10, kTried = 0.4;
+  PriceControllerOptions options;
+  options.explore_new_budget = 0.002;
+  auto controller = controller_of(options);
+  controller->set_programs(set_of({}), nothing, kStart);
+  double cost = 0;
+  int refused = 0;
+  const auto page = [&](int i) {
+    const Millis now = kStart + Millis(100 * i);
+    if (controller->table()->tries_new &&
+        controller->reserve({}, {kOrganic, kTried, Surface::kFeed, false, kTried}, {}, now)) {
+      cost += kTried;
+      return;
+    }
+    refused += controller->table()->tries_new ? 0 : 1;
+    EXPECT_TRUE(controller->reserve({}, {kOrganic, 0}, {}, now));  // the others go on
+    EXPECT_LT(controller->table()->viewer_price, 1);
+  };
+  constexpr int kPages = 2'000;
+  for (int i = 0; i < kPages; ++i) page(i);
+  EXPECT_GT(refused, 0);
+  EXPECT_LE(cost, options.explore_new_budget * kOrganic * (0.9 * kPages + 50) + 1e-9);
+  EXPECT_GT(cost, options.explore_new_budget * kOrganic * 0.8 * kPages);
+
+  while (controller->table()->tries_new) page(kPages);
+  MemoryState saved;
+  checkpoint(*controller, saved);
+  controller = controller_of(options);
+  ASSERT_TRUE(controller->restore(saved).ok());
+  controller->set_programs(set_of({}), nothing, kStart + kHour);
+  EXPECT_FALSE(controller->reserve({}, {kOrganic, 2 * kTried, Surface::kFeed, false, 2 * kTried},
+                                   {}, kStart + kHour));
+}
+
 TEST(Pacing, AnOutageMovesNoPriceAndTheGoalIsStillMet) {
   const auto controller = controller_of();
   controller->set_programs(set_of({program_of("p", {viewable(2'000, 2'060)})}), nothing, kStart);
