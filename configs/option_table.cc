@@ -132,7 +132,7 @@ void add_kafka(EngineOptions& o, std::vector<Option>& table) {
   add("queue_bytes_max", &kafka.queue_bytes_max, 1 << 16, 1e9, "bytes",
       "appended and not yet delivered; past it 503");
   add("fetch_bytes_max", &kafka.fetch_bytes_max, 1 << 20, 2e9, "bytes",
-      "fetched ahead of the fold; lower: slower catch-up");
+      "fetched ahead of the fold, of each partition; lower: slower catch-up");
   add("linger_ms", &kafka.linger_ms, 0, 1'000, "ms", "an append waits so long for others");
   add("append_timeout_ms", &kafka.append_timeout_ms, 100, 600'000, "ms",
       "events and items not delivered by then: 503");

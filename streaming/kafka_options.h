@@ -26,7 +26,7 @@ struct KafkaOptions {
   std::string ssl_key_location;
 
   size_t queue_bytes_max = 64u << 20;  // appended and not yet delivered; beyond: kUnavailable
-  size_t fetch_bytes_max = 64u << 20;  // fetched ahead, per topic read
+  size_t fetch_bytes_max = 64u << 20;  // fetched ahead, of each partition
   int linger_ms = 2;                   // an append waits so long for others to go with it
   int append_timeout_ms = 5'000;       // events and items: refused when not delivered by then
   int lazy_timeout_ms = 300'000;       // decisions wait so long for a broker
