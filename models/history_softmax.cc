@@ -1,12 +1,12 @@
 // A batch is some viewers whose items make about `batch` questions, cut into parts of fixed size.
-// A part, on one thread: the viewer's sum S of h, the questions' vectors q = unit(S - h_i), and
+// A part, on one thread: the questions' vectors q, and
 // three products with the drawn items' unit vectors N, which are where the time goes:
 //
 //     logits = Q N^T        gradient of q = W N        gradient of N = W^T Q
 //
-// W being the softmax's weights. The gradient of h_j is the sum over the viewer's questions less
-// its own, since h_j answers all of them but that about j: a history of n costs n, not n^2. The
-// parts' gradients are then added up in order and Adagrad takes one step for each vector touched.
+// W being the softmax's weights. What a question sums, and what comes back to the histories, are
+// running sums from both ends: a history of n costs n, not n^2. The parts' gradients are then added
+// up in order and Adagrad takes one step for each vector touched.
 //
 // A drawn item that is the one asked for would be its own rival and gets weight 0. When there are
 // no more items than `negatives`, all of them are rivals and the softmax is exact.
@@ -53,7 +53,7 @@ struct Part {
 
 // What a thread works in.
 struct Scratch {
-  std::vector<float> questions, lengths, gradients, weights, sums, own, sum;
+  std::vector<float> questions, lengths, gradients, weights, sums, own;
 };
 
 class Trainer {
@@ -173,12 +173,31 @@ class Trainer {
     s.lengths.resize(part.items.size());
     for (const Part::Viewer& viewer : part.viewers) {
       const std::span items = std::span(part.items).subspan(viewer.first, viewer.count);
-      s.sum.assign(dims_, 0);
-      for (const uint32_t item : items) add_scaled(history(item), 1, s.sum.data(), dims_);
+      s.own.resize(items.size() * dims_);
       for (size_t n = 0; n < items.size(); ++n) {
-        float* question = s.questions.data() + (viewer.first + n) * dims_;
-        for (size_t k = 0; k < dims_; ++k) question[k] = s.sum[k] - history(items[n])[k];
-        s.lengths[viewer.first + n] = copy_unit(question, question);
+        std::copy_n(history(items[n]), dims_, s.own.data() + n * dims_);
+      }
+      float* questions = s.questions.data() + viewer.first * dims_;
+      sum_near(s.own.data(), items.size(), questions);
+      for (size_t n = 0; n < items.size(); ++n) {
+        s.lengths[viewer.first + n] = copy_unit(questions + n * dims_, questions + n * dims_);
+      }
+    }
+  }
+
+  // Row n of `out` = the sum of nearness^|n - m| times row m of `rows`, over all m but n. A row
+  // takes the same part in each other's sum, so gradients go back through the same sums.
+  void sum_near(const float* rows, size_t count, float* out) const {
+    const auto nearness = static_cast<float>(options_.nearness);
+    std::fill_n(out, count * dims_, 0.0F);
+    std::vector<float> before(dims_), behind(dims_);
+    for (size_t n = 1; n < count; ++n) {
+      const size_t last = count - n;
+      for (size_t k = 0; k < dims_; ++k) {
+        before[k] = nearness * (before[k] + rows[(n - 1) * dims_ + k]);
+        behind[k] = nearness * (behind[k] + rows[last * dims_ + k]);
+        out[n * dims_ + k] += before[k];
+        out[(last - 1) * dims_ + k] += behind[k];
       }
     }
   }
@@ -189,7 +208,7 @@ class Trainer {
     s.weights.resize(count * rivals);
     s.sums.resize(count);
     s.gradients.resize(count * dims_);
-    s.own.resize(dims_);
+    s.own.resize(std::max(s.own.size(), dims_));
     part.candidate_gradients.resize(count * dims_);
     part.rival_gradients.resize(rivals * dims_);
     const MatrixView questions{s.questions.data(), count, dims_};
@@ -232,19 +251,11 @@ class Trainer {
     through_unit(s.own.data(), length, of_candidate, dims_);
   }
 
-  void share_among_histories(Part& part, Scratch& s) const {
+  void share_among_histories(Part& part, const Scratch& s) const {
     part.history_gradients.resize(part.items.size() * dims_);
     for (const Part::Viewer& viewer : part.viewers) {
-      s.sum.assign(dims_, 0);
-      const size_t end = viewer.first + viewer.count;
-      for (size_t n = viewer.first; n < end; ++n) {
-        add_scaled(s.gradients.data() + n * dims_, 1, s.sum.data(), dims_);
-      }
-      for (size_t n = viewer.first; n < end; ++n) {
-        for (size_t k = 0; k < dims_; ++k) {
-          part.history_gradients[n * dims_ + k] = s.sum[k] - s.gradients[n * dims_ + k];
-        }
-      }
+      const size_t first = viewer.first * dims_;
+      sum_near(s.gradients.data() + first, viewer.count, part.history_gradients.data() + first);
     }
   }
 
@@ -289,6 +300,7 @@ Status check_options(const HistorySoftmaxOptions& options) {
   if (!in(options.dims, 1, 1'024)) return wrong("dims: allowed are 1 to 1024");
   if (!in(options.temperature, 0.02, 10)) return wrong("temperature: allowed are 0.02 to 10");
   if (!in(options.learning_rate, 1e-6, 10)) return wrong("learning_rate: allowed are 1e-6 to 10");
+  if (!in(options.nearness, 1e-3, 1)) return wrong("nearness: allowed are 0.001 to 1");
   if (!in(options.negatives, 1, 65'536)) return wrong("negatives: allowed are 1 to 65536");
   if (!in(options.batch, 1, 65'536)) return wrong("batch: allowed are 1 to 65536");
   if (!in(options.history_max, 2, 65'536)) return wrong("history_max: allowed are 2 to 65536");
@@ -334,10 +346,11 @@ Result<HistorySoftmaxState> train_history_softmax(const SparseRows& seen,
   return state;
 }
 
-void viewer_of(std::span<const float> histories, std::span<const uint32_t> history,
+void viewer_of(std::span<const float> histories, std::span<const uint32_t> history, double nearness,
                std::span<float> out) {
   std::ranges::fill(out, 0.0F);
   for (const uint32_t item : history) {
+    for (float& x : out) x *= static_cast<float>(nearness);
     add_scaled(histories.data() + item * out.size(), 1, out.data(), out.size());
   }
   unit_rows(out, out.size());

@@ -5,7 +5,10 @@
 // inner products retrieves. What is minimised, over every item i of every viewer's history H:
 //
 //     -log( e^(s_i / t) / (e^(s_i / t) + sum over drawn items n of e^(s_n / t)) )
-//     s_n = cos(sum of h_j over j in H without i, y_n)
+//     s_n = cos(sum of g^|place of j - place of i| h_j over j in H without i, y_n)
+//
+// With g (`nearness`) below 1 the order of a history counts: what stands near says more, and in
+// serving the latest says most. With 1, the default, a history is a set.
 //
 // A sampled softmax of cosines (Wu et al. 2022, arXiv 2201.02327; the cosine and its temperature
 // as in SimpleX, Mao et al. 2021, arXiv 2109.12613) with the viewer of FISM (Kabbur, Ning, Karypis
@@ -29,6 +32,7 @@ struct HistorySoftmaxOptions {
   int dims = 64;  // 1..1,024; memory 16 bytes x dims an item
   double temperature = 0.1;
   double learning_rate = 0.2;  // Adagrad's, one scale a vector (Duchi et al. 2011)
+  double nearness = 1;         // g, above 0, at most 1
   int negatives = 1'024;       // drawn a batch, among items that anybody has; time grows with it
   int batch = 4'096;           // items asked for at a time, about
   int history_max = 512;       // items of a viewer's history that take part in one epoch, drawn
@@ -56,9 +60,10 @@ Result<HistorySoftmaxState> train_history_softmax(const SparseRows& seen,
                                                   HistorySoftmaxState state,
                                                   const HistorySoftmaxProgress& progress);
 
-// The viewer's vector: the unit vector of the sum, zeros for an empty history. `histories`: of the
-// state. Requires: numbers below items, out.size() == dims.
-void viewer_of(std::span<const float> histories, std::span<const uint32_t> history,
+// The viewer's vector: the unit vector of the sum of nearness^age * h, the last of the history
+// being of age 0; zeros for an empty history. `histories`: of the state. Requires: numbers below
+// items, out.size() == dims.
+void viewer_of(std::span<const float> histories, std::span<const uint32_t> history, double nearness,
                std::span<float> out);
 
 }  // namespace shanhuo

@@ -1,6 +1,7 @@
 #include "models/sparse_rows.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 
@@ -17,6 +18,25 @@ SparseRows::SparseRows(size_t rows, size_t columns, std::vector<Entry> entries)
     entries_.push_back(column);
   }
   for (size_t r = 0; r < rows; ++r) starts_[r + 1] += starts_[r];
+}
+
+// From the end, so that the last of repeated entries is met first; then each row is turned round.
+SparseRows SparseRows::in_order(size_t rows, size_t columns, std::span<const Entry> entries) {
+  std::vector<std::vector<uint32_t>> histories(rows);
+  std::set<Entry> met;
+  for (size_t n = entries.size(); n-- > 0;) {
+    const auto& [row, column] = entries[n];
+    CHECK(row < rows && column < columns);
+    if (met.insert(entries[n]).second) histories[row].push_back(column);
+  }
+  SparseRows made;
+  made.columns_ = columns;
+  made.entries_.reserve(met.size());
+  for (const std::vector<uint32_t>& history : histories) {
+    made.entries_.insert(made.entries_.end(), history.rbegin(), history.rend());
+    made.starts_.push_back(made.entries_.size());
+  }
+  return made;
 }
 
 // A counting sort by column; rows are visited in order, so each new row is ascending.

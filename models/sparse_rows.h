@@ -20,15 +20,19 @@ class SparseRows {
   // Entries in any order; the same one given several times counts once. Requires: each row below
   // `rows`, each column below `columns`.
   SparseRows(size_t rows, size_t columns, std::vector<Entry> entries);
+  // The same, but a row keeps the order in which its entries are given; a repeated one stands where
+  // it came last.
+  static SparseRows in_order(size_t rows, size_t columns, std::span<const Entry> entries);
 
   size_t rows() const { return starts_.size() - 1; }
   size_t columns() const { return columns_; }
   size_t entries() const { return entries_.size(); }
-  // Ascending, without repeats.
+  // Without repeats; ascending, or of in_order() in that order.
   std::span<const uint32_t> row(size_t r) const {
     return std::span(entries_).subspan(starts_[r], starts_[r + 1] - starts_[r]);
   }
 
+  // Its rows are ascending.
   SparseRows transposed() const;
 
  private:

@@ -12,9 +12,9 @@
 
 #include <bit>
 #include <cmath>
-#include <vector>
 
 #include "base/hash.h"
+#include "models/ngrams.h"
 
 namespace shanhuo {
 namespace {
@@ -41,16 +41,6 @@ void add_word(std::string_view word, uint64_t seed, float scale, Vector& sum) {
   add_scaled(signs, scale, sum);
 }
 
-// Byte offsets at which code points start, and the end. Well-formed UTF-8 was checked at the edge.
-std::vector<size_t> code_point_starts(std::string_view text) {
-  std::vector<size_t> starts;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U) starts.push_back(i);
-  }
-  starts.push_back(text.size());
-  return starts;
-}
-
 }  // namespace
 
 float dot(const Vector& a, const Vector& b) {
@@ -68,13 +58,9 @@ void normalise(Vector& vector) {
 
 void add_text(std::string_view text, uint64_t seed, float scale, Vector& sum) {
   constexpr size_t kLongest = 3;
-  const std::vector<size_t> starts = code_point_starts(text);
   Vector bag{};
-  for (size_t i = 0; i + 1 < starts.size(); ++i) {
-    for (size_t n = 1; n <= kLongest && i + n < starts.size(); ++n) {
-      add_signs(hash64(text.substr(starts[i], starts[i + n] - starts[i]), seed), bag);
-    }
-  }
+  for_each_ngram(text, kLongest,
+                 [&](std::string_view ngram) { add_signs(hash64(ngram, seed), bag); });
   normalise(bag);
   add_scaled(bag, scale, sum);
 }

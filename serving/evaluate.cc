@@ -16,13 +16,15 @@ using Kind = FlagSpec::Kind;
 constexpr FlagSpec kFlags[] = {
     {"data", Kind::kText, "DIR", "folder of the data sets (README says where to get each)"},
     {"json", Kind::kText, "FILE", "writes the tables there, as JSON"},
-    {"part", Kind::kText, "PART", "gowalla: test, or dev, where parameters are chosen", "test"},
+    {"part", Kind::kText, "PART",
+     "captions, gowalla, grocery: test, or dev, where parameters are chosen", "test"},
     {"law", Kind::kText, "NAMES", "allocation-day: which price laws, with commas between",
      "remaining_goal,fixed_boost,pid"},
     {"pages", Kind::kInteger, "N", "allocation-day: of a day, about", "160000", 2'000, 1e7},
     {"programs", Kind::kInteger, "N", "allocation-day: how many", "200", 10, 1'000},
     {"counties", Kind::kInteger, "N", "allocation-day: how many", "832", 20, 832},
-    {"seed", Kind::kInteger, "N", "allocation-day: of everything random", "1", 0, 9e15},
+    {"seed", Kind::kInteger, "N", "allocation-day, captions, grocery: of everything random", "1", 0,
+     9e15},
 };
 
 constexpr Suite kSuites[] = {
@@ -34,7 +36,9 @@ constexpr Suite kSuites[] = {
      evaluate_kuairand_ctr},
     {"allocation-day", "200 programs for a simulated day, in front of whole engines", false,
      evaluate_allocation_day},
+    {"captions", "vectors of text alone: new items, by category", true, evaluate_captions},
     {"gowalla", "check-ins: vectors that retrieve, LightGCN's split", true, evaluate_gowalla},
+    {"grocery", "reviews: the next item, ReChorus's split", true, evaluate_grocery},
 };
 
 std::string names() {

@@ -194,7 +194,8 @@ class GowallaSuite {
     unit_rows(state.candidates, dims);
     std::vector<float> viewers(split_.seen.rows() * dims);
     for (size_t u = 0; u < split_.seen.rows(); ++u) {
-      viewer_of(state.histories, split_.seen.row(u), std::span(viewers).subspan(u * dims, dims));
+      viewer_of(state.histories, split_.seen.row(u), settings_.softmax.nearness,
+                std::span(viewers).subspan(u * dims, dims));
     }
     const ListQuality exact = judge(viewers, state.candidates, settings_.softmax.dims);
     const std::string name = "history softmax, " + std::to_string(dims) + " dims";

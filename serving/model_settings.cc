@@ -29,12 +29,18 @@ std::vector<Setting> settings_of(ModelSettings& settings) {
           {"softmax.dims", &softmax.dims},
           {"softmax.temperature", &softmax.temperature},
           {"softmax.learning_rate", &softmax.learning_rate},
+          {"softmax.nearness", &softmax.nearness},
           {"softmax.negatives", &softmax.negatives},
           {"softmax.batch", &softmax.batch},
           {"softmax.history_max", &softmax.history_max},
           {"softmax.epochs", &softmax.epochs},
           {"softmax.threads", &softmax.threads},
-          {"softmax.seed", &softmax.seed}};
+          {"softmax.seed", &softmax.seed},
+          {"text.bits", &settings.text.bits},
+          {"text.ridge", &settings.text.ridge},
+          {"text.steps", &settings.text.steps},
+          {"trend.weight", &settings.trend},
+          {"trend.half_life_days", &settings.trend_days}};
 }
 
 bool set_number(const Field& field, double number) {
@@ -58,8 +64,9 @@ double number_of(const Field& field) {
 
 }  // namespace
 
-Result<ModelSettings> read_model_settings(const std::vector<std::string>& settings) {
-  ModelSettings read;
+Result<ModelSettings> read_model_settings(const std::vector<std::string>& settings,
+                                          const ModelSettings& defaults) {
+  ModelSettings read = defaults;
   for (const std::string& setting : settings) {
     const size_t equals = std::min(setting.find('='), setting.size());
     const std::string key = setting.substr(0, equals);
@@ -71,10 +78,10 @@ Result<ModelSettings> read_model_settings(const std::vector<std::string>& settin
       found = true;
       const auto number = parse_decimal(setting.substr(std::min(equals + 1, setting.size())));
       if (!number || !set_number(known.field, *number)) {
-        return Error{ErrorCode::kInvalid, "--set " + setting + ": the value does not fit"};
+        return Error{ErrorCode::kInvalid, "the value does not fit"}.within("--set " + setting);
       }
     }
-    if (!found) return Error{ErrorCode::kInvalid, "--set " + key + ": allowed are " + allowed};
+    if (!found) return Error{ErrorCode::kInvalid, "allowed are " + allowed}.within("--set " + key);
   }
   return read;
 }

@@ -7,17 +7,23 @@
 #include "base/result.h"
 #include "models/als.h"
 #include "models/history_softmax.h"
+#include "models/text_map.h"
 
 namespace shanhuo {
 
 struct ModelSettings {
   AlsOptions als;
   HistorySoftmaxOptions softmax;
+  TextMapOptions text;
+  // Of what is popular lately, beside taste (evaluate_grocery.cc).
+  double trend = 1;        // weight of the logarithm
+  double trend_days = 20;  // in which a count halves
 };
 
-// "als.dims=64", "softmax.temperature=0.1"; the rest keep their defaults. kInvalid names what is
+// "als.dims=64", "softmax.temperature=0.1"; the rest stay as in `defaults`. kInvalid names what is
 // unknown and what is allowed; ranges are the learners' own to check.
-Result<ModelSettings> read_model_settings(const std::vector<std::string>& settings);
+Result<ModelSettings> read_model_settings(const std::vector<std::string>& settings,
+                                          const ModelSettings& defaults = {});
 
 // "softmax.dims=64 softmax.temperature=0.08 ...": all of them.
 std::string describe(const ModelSettings& settings);

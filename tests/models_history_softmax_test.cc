@@ -43,16 +43,20 @@ double cosine(const Doubles& a, const double* b) {
 
 // The header's formula with every known item drawn. `tables`: h, then y.
 double loss(const SparseRows& seen, const std::vector<bool>& known, const Doubles& tables,
-            size_t dims, double temperature) {
+            size_t dims, double temperature, double nearness) {
   const double* h = tables.data();
   const double* y = h + seen.columns() * dims;
   double sum = 0;
   for (size_t u = 0; u < seen.rows(); ++u) {
     if (seen.row(u).size() < 2) continue;
-    for (const uint32_t i : seen.row(u)) {
+    const std::span<const uint32_t> row = seen.row(u);
+    for (size_t at = 0; at < row.size(); ++at) {
+      const uint32_t i = row[at];
       Doubles question(dims);
-      for (const uint32_t j : seen.row(u)) {
-        for (size_t k = 0; k < dims && j != i; ++k) question[k] += h[j * dims + k];
+      for (size_t other = 0; other < row.size(); ++other) {
+        const double near = std::pow(nearness, std::abs(double(other) - double(at)));
+        if (other == at) continue;
+        for (size_t k = 0; k < dims; ++k) question[k] += near * h[row[other] * dims + k];
       }
       double all = 0;
       for (size_t n = 0; n < seen.columns(); ++n) {
@@ -65,22 +69,23 @@ double loss(const SparseRows& seen, const std::vector<bool>& known, const Double
 }
 
 // The first step from the first state: gradients by differences of the loss.
-TEST(HistorySoftmax, TheFirstStepFollowsTheSlopeOfTheLoss) {
-  const SparseRows seen(5, 7,
-                        {{0, 0},
-                         {0, 1},
-                         {0, 2},
-                         {1, 2},
-                         {1, 3},
-                         {2, 4},
-                         {2, 0},
-                         {2, 3},
-                         {2, 1},
-                         {3, 5},
-                         {4, 5},
-                         {4, 1}});
+void expect_first_step_down(double nearness) {
+  const SparseRows seen = SparseRows::in_order(5, 7,
+                                               std::vector<SparseRows::Entry>{{0, 0},
+                                                                              {0, 1},
+                                                                              {0, 2},
+                                                                              {1, 2},
+                                                                              {1, 3},
+                                                                              {2, 4},
+                                                                              {2, 0},
+                                                                              {2, 3},
+                                                                              {2, 1},
+                                                                              {3, 5},
+                                                                              {4, 5},
+                                                                              {4, 1}});
   const std::vector<bool> known = {true, true, true, true, true, true, false};
-  HistorySoftmaxOptions options{.dims = 3, .temperature = 0.5, .learning_rate = 0.01};
+  HistorySoftmaxOptions options{
+      .dims = 3, .temperature = 0.5, .learning_rate = 0.01, .nearness = nearness};
   options.epochs = 0;
   const State before = train(seen, options);
   options.epochs = 1;
@@ -97,7 +102,9 @@ TEST(HistorySoftmax, TheFirstStepFollowsTheSlopeOfTheLoss) {
       Doubles up = tables, down = tables;
       up[row * 3 + k] += 1e-5;
       down[row * 3 + k] -= 1e-5;
-      slope[k] = (loss(seen, known, up, 3, 0.5) - loss(seen, known, down, 3, 0.5)) / 2e-5;
+      slope[k] =
+          (loss(seen, known, up, 3, 0.5, nearness) - loss(seen, known, down, 3, 0.5, nearness)) /
+          2e-5;
       square += slope[k] * slope[k] / 3;
     }
     for (size_t k = 0; k < 3; ++k) {
@@ -106,6 +113,10 @@ TEST(HistorySoftmax, TheFirstStepFollowsTheSlopeOfTheLoss) {
     }
   }
 }
+
+TEST(HistorySoftmax, TheFirstStepFollowsTheSlopeOfTheLoss) { expect_first_step_down(1); }
+
+TEST(HistorySoftmax, TheOrderOfAHistoryCountsBelowNearnessOne) { expect_first_step_down(0.6); }
 
 TEST(HistorySoftmax, AnyNumberOfThreadsGivesTheSameBytes) {
   const SparseRows seen = random_rows(900, 400, 9'000, 1);
@@ -159,7 +170,7 @@ TEST(HistorySoftmax, ViewersOfATownAreShownThatTown) {
   unit_rows(state.candidates, 8);
   for (const uint32_t town : {0U, 20U}) {
     std::vector<float> viewer(8);
-    viewer_of(state.histories, std::vector<uint32_t>{town + 1, town + 2}, viewer);
+    viewer_of(state.histories, std::vector<uint32_t>{town + 1, town + 2}, 1, viewer);
     double here = 0, there = 0;
     for (uint32_t i = 0; i < 20; ++i) {
       here += inner(viewer.data(), state.candidates.data() + 8 * (town + i), 8);
@@ -172,10 +183,13 @@ TEST(HistorySoftmax, ViewersOfATownAreShownThatTown) {
 TEST(HistorySoftmax, AViewerIsTheUnitVectorOfTheSum) {
   const std::vector<float> histories = {3, 0, 0, 4, 0, 0};
   std::vector<float> viewer = {9, 9};
-  viewer_of(histories, std::vector<uint32_t>{0, 1}, viewer);
+  viewer_of(histories, std::vector<uint32_t>{0, 1}, 1, viewer);
   EXPECT_FLOAT_EQ(viewer[0], 0.6F);
   EXPECT_FLOAT_EQ(viewer[1], 0.8F);
-  viewer_of(histories, {}, viewer);
+  viewer_of(histories, std::vector<uint32_t>{1, 0}, 0.5, viewer);
+  EXPECT_FLOAT_EQ(viewer[0], 3 / std::sqrt(13.0F));
+  EXPECT_FLOAT_EQ(viewer[1], 2 / std::sqrt(13.0F));
+  viewer_of(histories, {}, 1, viewer);
   EXPECT_EQ(viewer, (std::vector<float>{0, 0}));
 }
 
@@ -222,6 +236,7 @@ TEST(HistorySoftmax, WhatCannotBeTrainedIsSaid) {
   EXPECT_NE(refusal(seen, {.dims = 0}).find("dims"), std::string::npos);
   EXPECT_NE(refusal(seen, {.temperature = 0}).find("temperature"), std::string::npos);
   EXPECT_NE(refusal(seen, {.learning_rate = std::nan("")}).find("learning"), std::string::npos);
+  EXPECT_NE(refusal(seen, {.nearness = 0}).find("nearness"), std::string::npos);
   EXPECT_NE(refusal(seen, {.negatives = 0}).find("negatives"), std::string::npos);
   EXPECT_NE(refusal(seen, {.batch = 0}).find("batch"), std::string::npos);
   EXPECT_NE(refusal(seen, {.history_max = 1}).find("history_max"), std::string::npos);

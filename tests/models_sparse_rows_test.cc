@@ -54,6 +54,15 @@ TEST(SparseRows, TransposedSwapsRowsAndColumnsAndTwiceIsTheSame) {
   }
 }
 
+TEST(SparseRows, KeepTheOrderGivenWhenAsked) {
+  const std::vector<Entry> given = {{1, 4}, {0, 3}, {1, 2}, {1, 4}, {1, 0}, {0, 1}};
+  const SparseRows rows = SparseRows::in_order(3, 5, given);
+  EXPECT_TRUE(std::ranges::equal(rows.row(0), std::vector<uint32_t>{3, 1}));
+  EXPECT_TRUE(std::ranges::equal(rows.row(1), std::vector<uint32_t>{2, 4, 0}));
+  EXPECT_TRUE(rows.row(2).empty());
+  EXPECT_EQ(entries_of(rows.transposed().transposed()), entries_of(rows));
+}
+
 TEST(SparseRows, NothingIsFine) {
   EXPECT_EQ(SparseRows().rows(), 0U);
   EXPECT_EQ(SparseRows().transposed().rows(), 0U);

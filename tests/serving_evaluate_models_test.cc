@@ -104,6 +104,96 @@ TEST_F(EvaluateModels, GowallaSaysWhereALineIsBroken) {
   EXPECT_NE(made.error().message.find("train.txt:2"), std::string::npos) << made.error().message;
 }
 
+// Each viewer goes round a ring of twelve; what comes next is known from what came last.
+void write_rings(std::ofstream train, std::ofstream dev) {
+  Random random(2);
+  train << "user_id,item_id,time\n";
+  dev << "time,user_id,item_id\n";  // columns are found by name
+  for (int viewer = 0; viewer < 300; ++viewer) {
+    const int ring = viewer % 20, start = static_cast<int>(random.below(12));
+    for (int n = 0; n < 6; ++n) {
+      const int item = 12 * ring + (start + n) % 12, time = 1'000'000 + 86'400 * n + viewer;
+      if (n < 5) {
+        train << viewer << ',' << item << ',' << time << '\n';
+      } else {
+        dev << time << ',' << viewer << ',' << item << '\n';
+      }
+    }
+  }
+}
+
+TEST_F(EvaluateModels, GroceryFindsWhatComesNextAmongDrawnOnes) {
+  write_rings(file("grocery/train.csv"), file("grocery/dev.csv"));
+  SuiteInput in = input("test");
+  in.settings = {"softmax.epochs=30", "softmax.batch=200"};
+  const Result<SuiteReport> made = evaluate_grocery(in, [](double) {});
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  const SuiteTable& table = made.value().tables.front();
+  const std::string all = text_of(made.value());
+  EXPECT_EQ(number(table, "ContraRec", "HR@5, 99"), 0.4251);
+  EXPECT_LT(number(table, "popularity", "HR@5, 99"), 0.2) << all;
+  EXPECT_GT(number(table, "history softmax", "HR@5, 99"), 0.8) << all;
+  EXPECT_GT(number(table, "history softmax", "HR@5, all"), 0.3) << all;
+  EXPECT_NE(all.find("seed of the 99 negatives 1"), std::string::npos) << all;
+  EXPECT_TRUE(made.value().met) << all;
+}
+
+TEST_F(EvaluateModels, GroceryChoosesWithoutEverOpeningTheTest) {
+  write_rings(file("grocery/train.csv"), file("elsewhere/dev.csv"));
+  SuiteInput in = input("dev");
+  in.settings = {"softmax.epochs=1"};
+  EXPECT_TRUE(evaluate_grocery(in, [](double) {}).ok());
+  in.part = "test";
+  const Result<SuiteReport> test = evaluate_grocery(in, [](double) {});
+  ASSERT_FALSE(test.ok());
+  EXPECT_NE(test.error().message.find("dev.csv"), std::string::npos) << test.error().message;
+}
+
+TEST_F(EvaluateModels, GroceryKeepsToTheDrawOfItsSeed) {
+  write_rings(file("grocery/train.csv"), file("grocery/dev.csv"));
+  SuiteInput in = input("test");
+  in.settings = {"softmax.epochs=2"};
+  const auto text = [&in] { return text_of(evaluate_grocery(in, [](double) {}).value()); };
+  const auto hits = [&in] {
+    return number(evaluate_grocery(in, [](double) {}).value().tables.front(), "popularity",
+                  "HR@5, 99");
+  };
+  const double first = hits();
+  EXPECT_EQ(hits(), first);
+  in.seed = 2;
+  EXPECT_NE(text().find("negatives 2"), std::string::npos);
+}
+
+TEST_F(EvaluateModels, CaptionsAreNearTheirKindByTheLearnedMap) {
+  const std::vector<std::string> words[] = {{"猕猴桃", "苹果", "水果"}, {"黄山", "风景", "旅游"}};
+  std::ofstream csv = file("captions/captions.csv");
+  csv << "video_id,manual_cover_text,caption,topic_tag,first_level_category_name\n";
+  Random random(3);
+  for (int n = 0; n < 300; ++n) {
+    csv << n << ",UNKNOWN,\"";
+    for (int k = 0; k < 6; ++k) csv << static_cast<char>('a' + random.below(26));  // noise
+    csv << words[n % 2][random.below(3)] << "\",[]," << (n % 2 == 0 ? "三农" : "旅游") << '\n';
+  }
+  csv << "300,UNKNOWN,,[],三农\n301,UNKNOWN,no category,[],UNKNOWN\n";
+  csv.close();
+  file("char_vectors/tencent_char_200d.vec") << "2 3\n桃 1 0 0\n风 0 1 0\n";
+  const Result<SuiteReport> made = evaluate_captions(input("test"), [](double) {});
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  const SuiteTable& table = made.value().tables.front();
+  const std::string all = text_of(made.value());
+  EXPECT_NEAR(number(table, "random", "P@10"), 0.5, 0.1) << all;
+  EXPECT_GT(number(table, "n-grams, learned map", "P@10"), 0.95) << all;
+}
+
+TEST_F(EvaluateModels, CharacterVectorsThatBreakOffAreRefused) {
+  file("captions/captions.csv") << "manual_cover_text,caption,topic_tag,"
+                                   "first_level_category_name\nUNKNOWN,a,[],b\n";
+  file("char_vectors/tencent_char_200d.vec") << "2 3\n桃 1 0 0\n风 0 1";
+  const Result<SuiteReport> made = evaluate_captions(input("test"), [](double) {});
+  ASSERT_FALSE(made.ok());
+  EXPECT_NE(made.error().message.find("风"), std::string::npos) << made.error().message;
+}
+
 TEST(ModelSettings, ASettingIsTakenAndAllAreShown) {
   const Result<ModelSettings> read =
       read_model_settings({"softmax.temperature=0.25", "als.dims=16", "softmax.seed=3"});

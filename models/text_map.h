@@ -1,0 +1,56 @@
+// A learned map from text into the space of other vectors: what a new item, which nobody has seen,
+// would have as a vector if its words mean what they meant for the items that have one.
+//
+// Text becomes hashed character n-grams (1 to 3 code points; Weinberger et al. 2009), each weighted
+// by how rare it is in the texts learned from, together of unit length. The map is linear, fitted
+// by ridge regression: the least sum of |W^T x - y|^2 + ridge |W|^2, by conjugate gradients
+// (Hestenes and Stiefel 1952), which for sparse x needs only sums over its entries.
+//
+// Immutable after it is learned; thread-safe; deterministic.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace shanhuo {
+
+struct TextMapOptions {
+  int bits = 15;     // 2^bits buckets of n-grams, 8..20; 4 bytes x dims each
+  double ridge = 1;  // above 0; higher trusts single n-grams less
+  int steps = 50;    // of conjugate gradients, 1..1,000
+};
+
+class TextMap {
+ public:
+  // `targets`: row-major, texts.size() x dims. kInvalid when an option is out of its range, there
+  // is no text, or a target is no number.
+  static Result<TextMap> learn(std::span<const std::string> texts, std::span<const float> targets,
+                               size_t dims, const TextMapOptions& options);
+
+  // Requires: out.size() == dims. Zeros for a text without any n-gram that was learned from.
+  void apply(std::string_view text, std::span<float> out) const;
+
+  size_t dims() const { return dims_; }
+
+ private:
+  using Features = std::vector<std::pair<uint32_t, float>>;  // bucket, weight; distinct
+
+  TextMap(size_t dims, const TextMapOptions& options) : options_(options), dims_(dims) {}
+  std::vector<uint32_t> buckets_of(std::string_view text) const;  // ascending, repeats kept
+  void weigh_rareness(std::span<const std::string> texts);
+  Features features_of(std::string_view text) const;
+  void fit(const std::vector<Features>& rows, std::span<const float> targets);
+
+  TextMapOptions options_;
+  size_t dims_;
+  std::vector<float> rareness_;  // by bucket; 0: never met
+  std::vector<float> weights_;   // buckets x dims
+};
+
+}  // namespace shanhuo

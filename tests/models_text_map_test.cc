@@ -1,0 +1,91 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "base/random.h"
+#include "models/text_map.h"
+
+namespace shanhuo {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+TextMap learn(const Texts& texts, const std::vector<float>& targets, size_t dims,
+              const TextMapOptions& options = {}) {
+  Result<TextMap> made = TextMap::learn(texts, targets, dims, options);
+  EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message);
+  return std::move(made).value();
+}
+
+std::vector<float> image(const TextMap& map, std::string_view text) {
+  std::vector<float> out(map.dims(), 9.0F);
+  map.apply(text, out);
+  return out;
+}
+
+// Texts of one letter have one feature, of weight one: the ridge's answer is known.
+TEST(TextMap, OneLetterIsItsMeanDrawnToZero) {
+  const TextMap map = learn({"a", "a", "b"}, {3, 1, 5, 1, 2, -4}, 2, {.ridge = 0.5});
+  EXPECT_NEAR(image(map, "a")[0], (3 + 5) / 2.5, 1e-4);
+  EXPECT_NEAR(image(map, "a")[1], (1 + 1) / 2.5, 1e-4);
+  EXPECT_NEAR(image(map, "b")[0], 2 / 1.5, 1e-4);
+  EXPECT_NEAR(image(map, "b")[1], -4 / 1.5, 1e-4);
+}
+
+// At the minimum the slope is zero: no small change of any text's image makes the sum less. The
+// images of the texts learned from, for the ridge's dual (K + ridge) alpha = y, K from the map of
+// unit targets.
+TEST(TextMap, IsTheExactRidgeSolution) {
+  const Texts texts = {"abc", "bcd", "猕猴桃", "猴桃酒", "xyz abc", "猕猴 abc"};
+  const size_t n = texts.size();
+  const TextMapOptions options{.bits = 12, .ridge = 0.3, .steps = 60};
+  Random random(1);
+  std::vector<float> targets(n), unit(n * n);
+  for (float& y : targets) y = static_cast<float>(random.normal());
+  for (size_t i = 0; i < n; ++i) unit[i * n + i] = 1;
+  const TextMap map = learn(texts, targets, 1, options), hat = learn(texts, unit, n, options);
+  for (const std::string& text : texts) {  // linear in the targets
+    const std::vector<float> shares = image(hat, text);
+    double sum = 0;
+    for (size_t i = 0; i < n; ++i) sum += static_cast<double>(shares[i]) * targets[i];
+    EXPECT_NEAR(image(map, text)[0], sum, 1e-4) << text;
+  }
+  for (size_t i = 0; i < n; ++i) {  // K (K + ridge)^-1 is symmetric, between 0 and 1 / (1 + ridge)
+    for (size_t j = 0; j < n; ++j) {
+      EXPECT_NEAR(image(hat, texts[i])[j], image(hat, texts[j])[i], 1e-4);
+    }
+    EXPECT_GT(image(hat, texts[i])[i], 0);
+    EXPECT_LT(image(hat, texts[i])[i], 1);
+  }
+}
+
+TEST(TextMap, NewTextsGoWhereTheirWordsWent) {
+  const TextMap map =
+      learn({"猕猴桃 新鲜", "苹果 新鲜", "张家界 风景", "黄山 风景"}, {1, 0, 1, 0, 0, 1, 0, 1}, 2);
+  EXPECT_GT(image(map, "新鲜的梨")[0], image(map, "新鲜的梨")[1]);
+  EXPECT_GT(image(map, "华山风景")[1], image(map, "华山风景")[0]);
+}
+
+TEST(TextMap, TextsWithoutAnythingKnownAreZero) {
+  const TextMap map = learn({"abc", ""}, {1, 2}, 1);
+  EXPECT_EQ(image(map, "")[0], 0);
+  EXPECT_EQ(image(map, "猕")[0], 0);
+  EXPECT_EQ(image(learn({""}, {1}, 1), "abc")[0], 0);
+}
+
+TEST(TextMap, WhatCannotBeLearnedIsSaid) {
+  const auto refusal = [](const Texts& texts, const std::vector<float>& targets,
+                          const TextMapOptions& options) {
+    const Result<TextMap> made = TextMap::learn(texts, targets, 1, options);
+    return made.ok() ? "" : made.error().message;
+  };
+  EXPECT_NE(refusal({}, {}, {}).find("no text"), std::string::npos);
+  EXPECT_NE(refusal({"a"}, {std::nanf("")}, {}).find("no number"), std::string::npos);
+  EXPECT_NE(refusal({"a"}, {1}, {.bits = 7}).find("bits"), std::string::npos);
+  EXPECT_NE(refusal({"a"}, {1}, {.ridge = 0}).find("ridge"), std::string::npos);
+  EXPECT_NE(refusal({"a"}, {1}, {.steps = 0}).find("steps"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace shanhuo
