@@ -14,6 +14,10 @@ namespace {
 constexpr int kStepMs = 100;  // so often a wait for the cluster looks whether it is over
 constexpr int64_t kNsPerMs = 1'000'000;
 
+constexpr const char* kNoCoordinator =
+    "nobody coordinates transactions; has the cluster as many brokers as "
+    "transaction.state.log.replication.factor asks for?";
+
 Error unavailable(const std::string& what) {
   return {ErrorCode::kUnavailable, "kafka: dead letters: " + what};
 }
@@ -33,6 +37,8 @@ struct KafkaLetters::Session : KafkaCounters {
   // What went wrong, with the cause that came by the callback, if one did.
   Error failed(const rd_kafka_error_t* error) const {
     const std::string why = last_error();
+    const bool timed_out = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (timed_out && why.empty()) return unavailable(kNoCoordinator);
     return unavailable(std::string(rd_kafka_error_string(error)) +
                        (why.empty() ? "" : " (" + why + ")"));
   }
@@ -60,7 +66,8 @@ Status KafkaLetters::own(int timeout_ms) {
   auto session = std::make_unique<Session>();
   KafkaSettings settings;
   settings.type = RD_KAFKA_PRODUCER;
-  settings.extra = {{"transactional.id", options_.group + ".letters"},
+  const std::string id = options_.group + ".letters";
+  settings.extra = {{"transactional.id", id},
                     {"linger.ms", "0"},
                     {"statistics.interval.ms", "0"},
                     {"message.max.bytes", "8388608"}};
@@ -71,7 +78,7 @@ Status KafkaLetters::own(int timeout_ms) {
   while (const KafkaError failed{rd_kafka_init_transactions(session->client.get(), kStepMs)}) {
     rd_kafka_poll(session->client.get(), 0);
     if (rd_kafka_error_is_retriable(failed.get()) == 0 || monotonic_ns() >= deadline_ns) {
-      return session->failed(failed.get());
+      return session->failed(failed.get()).within("transactional id " + id);
     }
   }
   session->topic.reset(rd_kafka_topic_new(
