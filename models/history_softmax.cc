@@ -18,6 +18,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "models/adagrad.h"
@@ -301,6 +302,7 @@ Status check_options(const HistorySoftmaxOptions& options) {
   if (!in(options.temperature, 0.02, 10)) return wrong("temperature: allowed are 0.02 to 10");
   if (!in(options.learning_rate, 1e-6, 10)) return wrong("learning_rate: allowed are 1e-6 to 10");
   if (!in(options.nearness, 1e-3, 1)) return wrong("nearness: allowed are 0.001 to 1");
+  if (!in(options.popularity, 0, 2)) return wrong("popularity: allowed are 0 to 2");
   if (!in(options.negatives, 1, 65'536)) return wrong("negatives: allowed are 1 to 65536");
   if (!in(options.batch, 1, 65'536)) return wrong("batch: allowed are 1 to 65536");
   if (!in(options.history_max, 2, 65'536)) return wrong("history_max: allowed are 2 to 65536");
@@ -346,14 +348,34 @@ Result<HistorySoftmaxState> train_history_softmax(const SparseRows& seen,
   return state;
 }
 
-void viewer_of(std::span<const float> histories, std::span<const uint32_t> history, double nearness,
-               std::span<float> out) {
-  std::ranges::fill(out, 0.0F);
-  for (const uint32_t item : history) {
-    for (float& x : out) x *= static_cast<float>(nearness);
-    add_scaled(histories.data() + item * out.size(), 1, out.data(), out.size());
+std::vector<float> serving_items(const HistorySoftmaxState& state, const SparseRows& seen,
+                                 const HistorySoftmaxOptions& options) {
+  const auto dims = static_cast<size_t>(options.dims);
+  const SparseRows audience = seen.transposed();
+  CHECK(state.candidates.size() == audience.rows() * dims);
+  std::vector<float> rows(audience.rows() * (dims + 1));
+  for (size_t i = 0; i < audience.rows(); ++i) {
+    const auto viewers = static_cast<double>(audience.row(i).size());
+    if (viewers == 0) continue;
+    float* row = rows.data() + i * (dims + 1);
+    std::copy_n(state.candidates.data() + i * dims, dims, row);
+    unit_rows({row, dims}, dims);
+    row[dims] =
+        static_cast<float>(options.popularity * options.temperature * std::log(0.5 + viewers));
   }
-  unit_rows(out, out.size());
+  return rows;
+}
+
+void serving_viewer(std::span<const float> histories, std::span<const uint32_t> history,
+                    double nearness, std::span<float> out) {
+  const std::span<float> taste = out.first(out.size() - 1);
+  std::ranges::fill(taste, 0.0F);
+  for (const uint32_t item : history) {
+    for (float& x : taste) x *= static_cast<float>(nearness);
+    add_scaled(histories.data() + item * taste.size(), 1, taste.data(), taste.size());
+  }
+  unit_rows(taste, taste.size());
+  out.back() = 1;
 }
 
 }  // namespace shanhuo

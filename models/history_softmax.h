@@ -10,6 +10,11 @@
 // With g (`nearness`) below 1 the order of a history counts: what stands near says more, and in
 // serving the latest says most. With 1, the default, a history is a set.
 //
+// Popularity is then added back: as drawn items are of all kinds alike, cosines are of one size,
+// and little training says little of how many come to an item at all. So an item's vector that
+// serves is y's unit vector and one more number, popularity * t * log(1/2 + its viewers), and a
+// viewer's ends in 1: still one inner product, of dims + 1.
+//
 // A sampled softmax of cosines (Wu et al. 2022, arXiv 2201.02327; the cosine and its temperature
 // as in SimpleX, Mao et al. 2021, arXiv 2109.12613) with the viewer of FISM (Kabbur, Ning, Karypis
 // 2013): the item asked for is left out of the history that answers.
@@ -29,10 +34,11 @@
 namespace shanhuo {
 
 struct HistorySoftmaxOptions {
-  int dims = 64;  // 1..1,024; memory 16 bytes x dims an item
+  int dims = 63;  // 1..1,024, without popularity's; memory 16 bytes x dims an item
   double temperature = 0.1;
   double learning_rate = 0.2;  // Adagrad's, one scale a vector (Duchi et al. 2011)
   double nearness = 1;         // g, above 0, at most 1
+  double popularity = 0.5;     // 0..2; 0 leaves it out, 1 would be all of it
   int negatives = 1'024;       // drawn a batch, among items that anybody has; time grows with it
   int batch = 4'096;           // items asked for at a time, about
   int history_max = 512;       // items of a viewer's history that take part in one epoch, drawn
@@ -60,10 +66,15 @@ Result<HistorySoftmaxState> train_history_softmax(const SparseRows& seen,
                                                   HistorySoftmaxState state,
                                                   const HistorySoftmaxProgress& progress);
 
+// The items' vectors that serve: row-major, items x (dims + 1); zeros for items that nobody has.
+// Requires: a state that train_history_softmax() gave for `seen`.
+std::vector<float> serving_items(const HistorySoftmaxState& state, const SparseRows& seen,
+                                 const HistorySoftmaxOptions& options);
+
 // The viewer's vector: the unit vector of the sum of nearness^age * h, the last of the history
-// being of age 0; zeros for an empty history. `histories`: of the state. Requires: numbers below
-// items, out.size() == dims.
-void viewer_of(std::span<const float> histories, std::span<const uint32_t> history, double nearness,
-               std::span<float> out);
+// being of age 0 (zeros for an empty history), and a 1. `histories`: of the state. Requires:
+// numbers below items, out.size() == dims + 1.
+void serving_viewer(std::span<const float> histories, std::span<const uint32_t> history,
+                    double nearness, std::span<float> out);
 
 }  // namespace shanhuo

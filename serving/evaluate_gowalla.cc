@@ -2,13 +2,14 @@
 // Trains on train.txt, ranks for each viewer all items that it has not there, and looks for those
 // of test.txt. --part dev hides a fifth of each viewer's train.txt instead and never opens
 // test.txt: there the parameters were chosen.
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 
 #include "base/random.h"
 #include "models/als.h"
 #include "models/history_softmax.h"
-#include "models/row_math.h"
 #include "ranking/vector_index.h"
 #include "serving/evaluate.h"
 #include "serving/model_settings.h"
@@ -182,26 +183,25 @@ class GowallaSuite {
 
   Result<ListQuality> add_softmax() {
     const auto start = std::chrono::steady_clock::now();
-    Result<HistorySoftmaxState> trained =
+    const Result<HistorySoftmaxState> trained =
         train_history_softmax(split_.seen, settings_.softmax, {}, [&](double share) {
           progress_(0.2 + 0.75 * share);
           return true;
         });
     if (!trained.ok()) return trained.error();
     const double seconds = seconds_since(start);
-    HistorySoftmaxState& state = trained.value();
-    const auto dims = static_cast<size_t>(settings_.softmax.dims);
-    unit_rows(state.candidates, dims);
+    const std::vector<float> items = serving_items(trained.value(), split_.seen, settings_.softmax);
+    const auto dims = static_cast<size_t>(settings_.softmax.dims) + 1;
     std::vector<float> viewers(split_.seen.rows() * dims);
     for (size_t u = 0; u < split_.seen.rows(); ++u) {
-      viewer_of(state.histories, split_.seen.row(u), settings_.softmax.nearness,
-                std::span(viewers).subspan(u * dims, dims));
+      serving_viewer(trained.value().histories, split_.seen.row(u), settings_.softmax.nearness,
+                     std::span(viewers).subspan(u * dims, dims));
     }
-    const ListQuality exact = judge(viewers, state.candidates, settings_.softmax.dims);
+    const ListQuality exact = judge(viewers, items, settings_.softmax.dims + 1);
     const std::string name = "history softmax, " + std::to_string(dims) + " dims";
     add_row(name, "scan", exact, seconds);
     if (dims == kDims) {
-      const ListQuality found = judge_index(viewers, state.candidates);
+      const ListQuality found = judge_index(viewers, items);
       index_loss_ = 1 - found.recall / std::max(exact.recall, 1e-9);
       add_row(name, "FAISS", found);
     }
@@ -244,7 +244,9 @@ class GowallaSuite {
 }  // namespace
 
 Result<SuiteReport> evaluate_gowalla(const SuiteInput& input, const SuiteProgress& progress) {
-  Result<ModelSettings> settings = read_model_settings(input.settings);
+  ModelSettings defaults;
+  defaults.softmax.epochs = 16;
+  Result<ModelSettings> settings = read_model_settings(input.settings, defaults);
   if (!settings.ok()) return settings.error();
   const std::string folder = (std::filesystem::path(input.data) / "gowalla").string();
   const bool dev = input.part == "dev";

@@ -3,7 +3,7 @@
 // that it has not in train.csv. --part dev hides each viewer's last item of train.csv instead and
 // never opens dev.csv: there the parameters were chosen.
 //
-// What is scored: cos(viewer, item) / temperature + trend * log(1 + what the item was reviewed
+// What is scored: cosine / temperature + trend * log(1 + what the item was reviewed
 // lately), "lately" being counts that halve every `trend_days`, of reviews before the one in
 // question. Neither reads anything of the hidden item's viewer but its history.
 #include <algorithm>
@@ -15,7 +15,6 @@
 #include "base/random.h"
 #include "models/dense.h"
 #include "models/history_softmax.h"
-#include "models/row_math.h"
 #include "serving/evaluate.h"
 #include "serving/model_settings.h"
 #include "serving/table_reader.h"
@@ -181,7 +180,7 @@ class GrocerySuite {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     state_ = std::move(trained).value();
-    unit_rows(state_.candidates, dims());
+    items_ = serving_items(state_, split_.histories, settings_.softmax);
     judge("popularity", 0, 1, 1e9, 0);
     judge("history softmax", 1, 0, settings_.trend_days, seconds);
     const Hits best = judge("history softmax and what is popular lately", 1, settings_.trend,
@@ -198,7 +197,7 @@ class GrocerySuite {
   }
 
  private:
-  size_t dims() const { return static_cast<size_t>(settings_.softmax.dims); }
+  size_t dims() const { return static_cast<size_t>(settings_.softmax.dims) + 1; }
 
   // Adds a row; returns what it has for drawn negatives.
   Hits judge(const std::string& name, double taste, double trend, double days, double seconds) {
@@ -210,10 +209,9 @@ class GrocerySuite {
     std::vector<float> similarities(scores.size());
     for (const Review& wanted : split_.hidden) {
       lately.advance_to(wanted.seconds);
-      viewer_of(state_.histories, split_.histories.row(wanted.user), settings_.softmax.nearness,
-                viewer);
-      multiply_transposed({viewer.data(), 1, dims()},
-                          {state_.candidates.data(), scores.size(), dims()},
+      serving_viewer(state_.histories, split_.histories.row(wanted.user),
+                     settings_.softmax.nearness, viewer);
+      multiply_transposed({viewer.data(), 1, dims()}, {items_.data(), scores.size(), dims()},
                           {similarities.data(), 1, scores.size()});
       for (uint32_t item = 0; item < scores.size(); ++item) {
         scores[item] = taste * similarities[item] / settings_.softmax.temperature;
@@ -258,6 +256,7 @@ class GrocerySuite {
   const uint64_t seed_;
   const SuiteProgress& progress_;
   HistorySoftmaxState state_;
+  std::vector<float> items_;
   SuiteTable table_{"models",
                     "the one item that was left out",
                     {"model", "HR@5, 99", "NDCG@5, 99", "HR@5, all", "NDCG@5, all", "training s"},
@@ -269,6 +268,7 @@ class GrocerySuite {
 Result<SuiteReport> evaluate_grocery(const SuiteInput& input, const SuiteProgress& progress) {
   ModelSettings defaults;
   defaults.softmax.nearness = 0.8;
+  defaults.softmax.popularity = 0;  // lately says more
   defaults.softmax.temperature = 0.3;
   defaults.softmax.negatives = 256;
   defaults.softmax.epochs = 12;

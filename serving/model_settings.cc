@@ -30,6 +30,7 @@ std::vector<Setting> settings_of(ModelSettings& settings) {
           {"softmax.temperature", &softmax.temperature},
           {"softmax.learning_rate", &softmax.learning_rate},
           {"softmax.nearness", &softmax.nearness},
+          {"softmax.popularity", &softmax.popularity},
           {"softmax.negatives", &softmax.negatives},
           {"softmax.batch", &softmax.batch},
           {"softmax.history_max", &softmax.history_max},

@@ -166,31 +166,44 @@ TEST(HistorySoftmax, ViewersOfATownAreShownThatTown) {
     for (int n = 0; n < 6; ++n) entries.emplace_back(u, (u % 2) * 20 + random.below(20));
   }
   const HistorySoftmaxOptions options{.dims = 8, .temperature = 0.2, .batch = 200, .epochs = 20};
-  State state = train({300, 40, entries}, options);
-  unit_rows(state.candidates, 8);
+  const SparseRows seen(300, 40, entries);
+  const State state = train(seen, options);
+  const std::vector<float> items = serving_items(state, seen, options);
   for (const uint32_t town : {0U, 20U}) {
-    std::vector<float> viewer(8);
-    viewer_of(state.histories, std::vector<uint32_t>{town + 1, town + 2}, 1, viewer);
+    std::vector<float> viewer(9);
+    serving_viewer(state.histories, std::vector<uint32_t>{town + 1, town + 2}, 1, viewer);
     double here = 0, there = 0;
     for (uint32_t i = 0; i < 20; ++i) {
-      here += inner(viewer.data(), state.candidates.data() + 8 * (town + i), 8);
-      there += inner(viewer.data(), state.candidates.data() + 8 * (20 - town + i), 8);
+      here += inner(viewer.data(), items.data() + 9 * (town + i), 9);
+      there += inner(viewer.data(), items.data() + 9 * (20 - town + i), 9);
     }
     EXPECT_GT(here / 20, there / 20 + 0.3) << town;
   }
 }
 
-TEST(HistorySoftmax, AViewerIsTheUnitVectorOfTheSum) {
+TEST(HistorySoftmax, AViewerIsTheUnitVectorOfTheSumAndAOne) {
   const std::vector<float> histories = {3, 0, 0, 4, 0, 0};
-  std::vector<float> viewer = {9, 9};
-  viewer_of(histories, std::vector<uint32_t>{0, 1}, 1, viewer);
+  std::vector<float> viewer = {9, 9, 9};
+  serving_viewer(histories, std::vector<uint32_t>{0, 1}, 1, viewer);
   EXPECT_FLOAT_EQ(viewer[0], 0.6F);
   EXPECT_FLOAT_EQ(viewer[1], 0.8F);
-  viewer_of(histories, std::vector<uint32_t>{1, 0}, 0.5, viewer);
+  serving_viewer(histories, std::vector<uint32_t>{1, 0}, 0.5, viewer);
   EXPECT_FLOAT_EQ(viewer[0], 3 / std::sqrt(13.0F));
   EXPECT_FLOAT_EQ(viewer[1], 2 / std::sqrt(13.0F));
-  viewer_of(histories, {}, 1, viewer);
-  EXPECT_EQ(viewer, (std::vector<float>{0, 0}));
+  serving_viewer(histories, {}, 1, viewer);
+  EXPECT_EQ(viewer, (std::vector<float>{0, 0, 1}));
+}
+
+TEST(HistorySoftmax, AnItemServesAsAUnitVectorAndItsPopularity) {
+  const SparseRows seen(3, 3, {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {2, 0}});
+  const HistorySoftmaxOptions options{
+      .dims = 2, .temperature = 0.5, .popularity = 0.4, .epochs = 2};
+  const std::vector<float> items = serving_items(train(seen, options), seen, options);
+  ASSERT_EQ(items.size(), 9U);
+  EXPECT_NEAR(inner(items.data(), items.data(), 2), 1, 1e-5);
+  EXPECT_FLOAT_EQ(items[2], static_cast<float>(0.2 * std::log(3.5)));
+  EXPECT_FLOAT_EQ(items[5], static_cast<float>(0.2 * std::log(2.5)));
+  for (const size_t at : {6, 7, 8}) EXPECT_EQ(items[at], 0);  // nobody has it
 }
 
 TEST(HistorySoftmax, ItemsThatNobodyHasAreZero) {
@@ -237,6 +250,7 @@ TEST(HistorySoftmax, WhatCannotBeTrainedIsSaid) {
   EXPECT_NE(refusal(seen, {.temperature = 0}).find("temperature"), std::string::npos);
   EXPECT_NE(refusal(seen, {.learning_rate = std::nan("")}).find("learning"), std::string::npos);
   EXPECT_NE(refusal(seen, {.nearness = 0}).find("nearness"), std::string::npos);
+  EXPECT_NE(refusal(seen, {.popularity = -1}).find("popularity"), std::string::npos);
   EXPECT_NE(refusal(seen, {.negatives = 0}).find("negatives"), std::string::npos);
   EXPECT_NE(refusal(seen, {.batch = 0}).find("batch"), std::string::npos);
   EXPECT_NE(refusal(seen, {.history_max = 1}).find("history_max"), std::string::npos);
