@@ -228,9 +228,7 @@ int64_t GoalAccount::insertions_left(int64_t all) const {
   if (goal_.unit == GoalUnit::kViewable) {
     return whole(state.cap - state.delivered - static_cast<double>(state.outstanding));
   }
-  // Of those that brought nothing yet each may still: what others brought takes nothing from them.
-  const double expected = std::max(0.0, truth() * open_expected_);
-  const double open = expected + 3 * std::sqrt(expected);
+  const double open = state.in_flight + 3 * std::sqrt(std::max(0.0, state.in_flight));
   return state.delivered + open + 1 <= state.cap ? kNoCap : 0;
 }
 
