@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "models/als.h"
+#include "models/dense.h"
 
 namespace shanhuo {
 namespace {
@@ -23,6 +24,7 @@ SparseRows random_rows(size_t rows, size_t columns, size_t entries, uint64_t see
 }
 
 AlsState train(const SparseRows& seen, const AlsOptions& options, AlsState from = {}) {
+  use_calling_thread();
   Result<AlsState> made = train_als(seen, options, std::move(from), kQuiet);
   EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message);
   return made.ok() ? std::move(made).value() : AlsState{};

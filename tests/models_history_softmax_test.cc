@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "models/dense.h"
 #include "models/history_softmax.h"
 #include "models/row_math.h"
 
@@ -24,6 +25,7 @@ SparseRows random_rows(size_t rows, size_t columns, size_t entries, uint64_t see
 }
 
 State train(const SparseRows& seen, const HistorySoftmaxOptions& options, State from = {}) {
+  use_calling_thread();
   Result<State> made = train_history_softmax(seen, options, std::move(from), kQuiet);
   EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message);
   return made.ok() ? std::move(made).value() : State{};
