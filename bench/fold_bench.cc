@@ -1,7 +1,8 @@
 // Decode and fold without the log, on one core: what a record costs from its bytes to the state,
 // with a million viewers, and where the time goes. JSON events of about 250 bytes and the same as
 // protobuf; one in twenty carries a token; everything that serving/ folds into, without the
-// learners (prices and calibration) and with them. Records come 256 at a time, as from the log.
+// learners, with prices and calibration, and with the value models, too. Records come 256 at a
+// time, as from the log.
 //
 // Times are the thread's processor time, in rounds of 100,000 records that are made before each
 // round and not counted. The parts are each run alone over the same events, without looking ahead:
@@ -165,11 +166,13 @@ void fill(World& world, FeatureStore& store) {
   }
 }
 
+enum class Learning { kNone, kPrices, kAll };  // kPrices: and calibration
+
 // What an engine has learn inside the fold, with something to learn: every token's program has a
 // goal, and every organic impression's and click's score is remembered.
 class Learners {
  public:
-  explicit Learners(FeatureStore& store) {
+  Learners(FeatureStore& store, bool values) {
     auto set = std::make_shared<ProgramSet>();
     for (size_t i = 0; i < kPrograms; ++i) {
       auto program = std::make_shared<Program>();
@@ -186,6 +189,10 @@ class Learners {
     prices_.set_programs(set, nothing, Millis(kStartMs));
     store.add_observer(&price_);
     store.add_observer(&label_);
+    if (!values) return;
+    values_ = std::make_unique<ValueLearner>(ValueLearnerOptions{});
+    value_ = std::make_unique<ValueObserver>(store, *values_, Millis(3'000), 0.6F);
+    store.add_observer(value_.get());
   }
 
   // The engine has answered the requests of these events.
@@ -206,6 +213,8 @@ class Learners {
   CalibrationLearner calibration_{{}};
   PriceObserver price_{prices_};
   LabelObserver label_{slates_, calibration_};
+  std::unique_ptr<ValueLearner> values_;
+  std::unique_ptr<ValueObserver> value_;
 };
 
 void fold_round(Fold& fold, const Round& round) {
@@ -221,11 +230,13 @@ struct Whole {
   double ns = 0, bytes = 0;
 };
 
-Whole fold_all(World& world, ContentType content, bool learning) {
+Whole fold_all(World& world, ContentType content, Learning learning) {
   FeatureStore store({}, world.interner, world.catalogue, world.keys);
   std::unique_ptr<Learners> learners;
   fill(world, store);
-  if (learning) learners = std::make_unique<Learners>(store);
+  if (learning != Learning::kNone) {
+    learners = std::make_unique<Learners>(store, learning == Learning::kAll);
+  }
   Deduplicator dedup("ev");
   Fold fold(
       store, {&dedup}, [](const CatalogueChange&) { return Status(); }, FoldOptions{});
@@ -338,12 +349,17 @@ void run() {
   World world;
   std::printf("decode + fold without the log, %zu viewers, %zu items, one core\n", viewers_total(),
               kItems);
-  const Whole json = fold_all(world, ContentType::kJson, false),
-              json_learning = fold_all(world, ContentType::kJson, true),
-              protobuf = fold_all(world, ContentType::kProtobuf, false),
-              protobuf_learning = fold_all(world, ContentType::kProtobuf, true);
+  const auto fold = [&](ContentType content, Learning learning) {
+    return fold_all(world, content, learning);
+  };
+  const Whole json = fold(ContentType::kJson, Learning::kNone),
+              json_learning = fold(ContentType::kJson, Learning::kPrices),
+              json_values = fold(ContentType::kJson, Learning::kAll),
+              protobuf = fold(ContentType::kProtobuf, Learning::kNone),
+              protobuf_learning = fold(ContentType::kProtobuf, Learning::kPrices);
   figure("fold_json", json, 700'000);
   figure("fold_json_learners", json_learning, 700'000);
+  figure("fold_json_all_learners", json_values, 150'000);
   figure("fold_protobuf", protobuf, 1'000'000);
   figure("fold_protobuf_learners", protobuf_learning, 1'000'000);
   std::printf("| %-38s | %6s |\n|%s|%s|\n", "where the time goes", "ns",
@@ -352,6 +368,7 @@ void run() {
   row("protobuf, all of it", protobuf.ns);
   row("the learners, with JSON", json_learning.ns - json.ns);
   row("the learners, with protobuf", protobuf_learning.ns - protobuf.ns);
+  row("the value models, with JSON", json_values.ns - json_learning.ns);
   row("decode JSON", decode_ns(world, ContentType::kJson));
   row("decode protobuf", decode_ns(world, ContentType::kProtobuf));
   print_parts(world);

@@ -16,6 +16,7 @@
 #include "features/feature_store.h"
 #include "models/calibration.h"
 #include "models/text_encoder.h"
+#include "models/value_learner.h"
 #include "ranking/options.h"
 #include "ranking/price_controller.h"
 #include "ranking/price_law.h"
@@ -87,6 +88,7 @@ struct EngineOptions {
   FeatureStoreOptions features;
   TextEncoderOptions text;
   CalibrationOptions calibration;
+  ValueLearnerOptions value;
   RetrievalOptions retrieval;
   RankingOptions ranking;
   PriceControllerOptions prices;

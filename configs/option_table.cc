@@ -220,6 +220,18 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
   add("first_click_rate", &o.calibration.first_click_rate, 0, 1, "",
       "P(click) at position 0 of a list whose scores mean nothing yet");
   add("position_decay", &o.calibration.position_decay, 0, 1, "", "its factor per position");
+  section = "value";
+  add("enabled", &o.value.enabled, 0, 0, "", "value models learn; the fold is half as fast");
+  add("labels_min", &o.value.labels_min, 1, 1e12, "impressions", "before, they make no values");
+  add("long_watch_ms", &o.value.long_watch_ms, 1, kDayMs, "ms", "of a play that is a long one");
+  add("slots_log2", &o.value.slots_log2, 8, 24, "",
+      "weights of a model, 12 bytes each; another size, here and below, needs shanhuo rebuild");
+  add("factor_slots_log2", &o.value.factor_slots_log2, 5, 22, "", "rows of factors, 64 bytes each");
+  add("impressions_log2", &o.value.impressions_log2, 6, 26, "",
+      "impressions that wait for a click or a watch, 48 bytes each");
+  add("clicks_log2", &o.value.clicks_log2, 6, 26, "", "clicks that wait for an order, 48 bytes");
+  add("alpha", &o.value.alpha, 1e-6, 10, "", "rate at which weights learn");
+  add("factor_rate", &o.value.factor_rate, 0, 10, "", "the same of factors; 0: none change");
   section = "retrieval";
   add("exact_below", &o.retrieval.index.exact_below, 0, 1e9, "items",
       "a smaller catalogue is scanned whole");
@@ -262,6 +274,8 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
   add("lift_log_odds_max", &r.lift_log_odds_max, 0, 10, "", "bound of their sum");
   add("short_term_weight", &r.short_term_weight, 0, 1, "",
       "of the last day's interest in the viewer's vector, against the last month's");
+  add("learned_values", &r.learned_values, 0, 0, "", "value models, once ready, make the values");
+  add("value_per_long_watch_fen", &r.value_per_long_watch_fen, 0, 1e5, "fen", "by value models");
   add("discount", Option::Enum{reinterpret_cast<uint8_t*>(&r.discount), {"examination", "dcg"}}, 0,
       0, "", "how much a position is worth to the viewer");
   add("fatigue_item_slope", &r.fatigue_item_slope, 0, 10, "",
@@ -304,8 +318,7 @@ void add_exploration(EngineOptions& o, std::vector<Option>& table) {
   add("explore_new_viewable", &r.explore_new_viewable, 1e-6, 1e9, "exposures",
       "viewable ones after which an item is no longer new");
   add("explore_new_width", &r.explore_new_width, 0, 10, "",
-      "half-width of its click rate's interval, as a share of the rate, at which it is not, "
-      "either");
+      "half-width of its rate's interval, as a share of the rate, at which it is not, either");
   add("explore_z", &r.explore_z, 0, 10, "", "standard errors of that half-width");
 }
 

@@ -44,14 +44,23 @@ float ProbabilityMap::probability(float log_odds) const {
 
 void ProbabilityMap::learn(float log_odds, bool label, float weight) {
   const Place at = place_of(log_odds);
-  const float gradient = weight * (static_cast<float>(label) - logistic(mapped(at)));
-  move(at.knot, gradient, 1 - at.share);
-  move(at.knot + 1, gradient, at.share);
+  move(at, weight * (static_cast<float>(label) - logistic(mapped(at))), true);
+}
+
+// A positive that was a negative before: (1 - p) - (0 - p).
+void ProbabilityMap::learn_delayed(float log_odds, bool positive) {
+  const Place at = place_of(log_odds);
+  move(at, positive ? 1 : -logistic(mapped(at)), !positive);
+}
+
+void ProbabilityMap::move(Place at, float gradient, bool counts) {
+  move_knot(at.knot, gradient, 1 - at.share, counts);
+  move_knot(at.knot + 1, gradient, at.share, counts);
   dirty_ = true;
 }
 
-void ProbabilityMap::move(size_t knot, float gradient, float share) {
-  const float seen = std::min(labels_[knot] + share, options_.memory_labels);
+void ProbabilityMap::move_knot(size_t knot, float gradient, float share, bool counts) {
+  const float seen = std::min(labels_[knot] + (counts ? share : 0), options_.memory_labels);
   store(labels_[knot], seen);
   const float step = share * gradient / (kCurvature * (options_.prior_labels + seen));
   const float low = knot > 0 ? values_[knot - 1] : kFirst - kStep;

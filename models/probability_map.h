@@ -40,6 +40,9 @@ class ProbabilityMap final : public Checkpointed {
   float probability(float log_odds) const;
   // Requires: 0 <= weight <= 16.
   void learn(float log_odds, bool label, float weight = 1);
+  // For labels that come late, as ValueModel::learn_delayed(): a negative at once, and what was
+  // wrong about it taken back by the positive.
+  void learn_delayed(float log_odds, bool positive);
   std::vector<Point> points() const;  // probabilities, ascending
 
   void begin_checkpoint(StateWriter& writer) override;
@@ -53,7 +56,8 @@ class ProbabilityMap final : public Checkpointed {
   };
   static Place place_of(float log_odds);
   float mapped(Place at) const;
-  void move(size_t knot, float gradient, float share);
+  void move(Place at, float gradient, bool counts);
+  void move_knot(size_t knot, float gradient, float share, bool counts);
 
   const std::string name_;
   const ProbabilityMapOptions options_;

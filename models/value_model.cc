@@ -91,14 +91,29 @@ float ValueModel::learn(const ModelFeatures& features, bool label, float weight)
   Sums sums;
   add(features, sums);
   const float before = log_odds(sums);
-  const float gradient = weight * (probability(before) - static_cast<float>(label));
+  step(features, weight * (probability(before) - static_cast<float>(label)), sums);
+  ++examples_;
+  return before;
+}
+
+// With p the model's own prediction, a negative weighs (1 - p) (1 + p) and a positive 1 + p: per
+// example the mean gradient is (1 - p^2) (p - P), zero at p = P alone.
+float ValueModel::learn_delayed(std::span<const ModelFeatures> parts, bool positive) {
+  Sums sums;
+  for (const ModelFeatures& part : parts) add(part, sums);
+  const float before = log_odds(sums), p = probability(before);
+  const float gradient = (1 - p * p) * (positive ? -1 : p);
+  for (const ModelFeatures& part : parts) step(part, gradient, sums);
+  examples_ += positive ? 0 : 1;
+  return before;
+}
+
+void ValueModel::step(const ModelFeatures& features, float gradient, const Sums& sums) {
   for (const ModelFeature& feature : features.plain) learn_weight(feature, gradient);
   for (const ModelFeature& feature : features.crossed) {
     learn_weight(feature, gradient);
     if (options_.factor_rate > 0) learn_factors(feature, gradient, sums);
   }
-  ++examples_;
-  return before;
 }
 
 // Algorithm 1: w = 0 while |z| <= l1. `root` is the square root of n.
@@ -136,7 +151,7 @@ void ValueModel::learn_factors(const ModelFeature& feature, float gradient, cons
 
 size_t ValueModel::bytes() const {
   return weights_.size() * (sizeof(float) + sizeof(Gradients)) + factors_.size() * sizeof(Row) +
-         marks_.size() + dirty_.bytes();
+         marks_.size();
 }
 
 void ValueModel::touch(uint32_t page) {

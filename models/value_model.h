@@ -77,8 +77,15 @@ class ValueModel final : public Checkpointed {
   // Requires: 0 <= weight <= 16.
   float learn(const ModelFeatures& features, bool label, float weight = 1);
 
+  // For labels that come late: every example is learned as a negative at once (`positive` false),
+  // and, when its label turns out to be true, a second time as a positive. Weighted so that the
+  // model settles at P(label) and not at P / (1 + P): fake-negative weighting (Ktena et al.,
+  // "Addressing delayed feedback for continuous training with neural networks in CTR prediction",
+  // RecSys 2019, eq. 9). Features come in parts, as for add().
+  float learn_delayed(std::span<const ModelFeatures> parts, bool positive);
+
   uint64_t examples() const { return examples_; }  // learned; the writer's thread
-  size_t bytes() const;
+  size_t bytes() const;                            // of the tables; any thread
 
   void begin_checkpoint(StateWriter& writer) override;
   bool checkpoint_step(size_t records_max) override;
@@ -96,6 +103,7 @@ class ValueModel final : public Checkpointed {
   size_t slot_of(uint64_t hash) const { return hash >> (64 - options_.slots_log2); }
   size_t row_of(uint64_t hash) const { return hash & (factors_.size() - 1); }
   float weight_of(float z, float root) const;
+  void step(const ModelFeatures& features, float gradient, const Sums& sums);
   void learn_weight(const ModelFeature& feature, float gradient);
   void learn_factors(const ModelFeature& feature, float gradient, const Sums& sums);
   void touch(uint32_t page);

@@ -37,6 +37,10 @@ struct RankingOptions {
   // (features/fatigue.h).
   double fatigue_item_slope = 0;     // per insertion of the item; 0..10
   double fatigue_creator_slope = 0;  // per insertion of anything of its creator; 0..10
+  // What the value models have learned takes the place of rates and lifts, once they are ready
+  // (models/value_learner.h).
+  bool learned_values = true;
+  double value_per_long_watch_fen = 0;  // beside the click's; learned values alone; 0..100,000
   // --- positions ---
   DiscountKind discount = DiscountKind::kExamination;
   double viewable_first = 0.9;   // P(viewable | position 0); 0..1

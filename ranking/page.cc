@@ -121,6 +121,11 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   if (tires && selection.personalized && !context.insertions.empty()) {
     fatigue.emplace(viewer, context.insertions, world.catalogue(), request.now);
   }
+  std::optional<ValueLearner::Page> learned;
+  if (context.values != nullptr && context.options.learned_values && context.values->ready()) {
+    const uint64_t user = selection.personalized ? hash64(request.user_id) : 0;
+    learned.emplace(*context.values, viewer_context(viewer, user, request.surface, request.now));
+  }
   for (size_t i = 0; i < parts.retrieved.size(); ++i) {
     constexpr size_t kAhead = 16;  // rates lie anywhere in memory
     if (i + kAhead < parts.retrieved.size()) {
@@ -137,9 +142,14 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
     candidate.organic_rank = parts.ranks.rank_of(index, world);
     const Listing& listing = world.listing(index);
     if (fatigue) candidate.fatigue = fatigue_of(*fatigue, context.options, listing, index);
-    score(context.options, taste, listing, context.rates.rates(index), candidate);
-    if (selection.tries_new) {
-      score_new(context.options, taste, listing, context.rates.rates(index), candidate);
+    const ItemRates rates = context.rates.rates(index);
+    score(context.options, taste, listing, rates, candidate);
+    if (selection.tries_new) score_new(context.options, taste, listing, rates, candidate);
+    if (learned) {
+      const ItemContext item{listing.id_hash,     listing.creator_hash, listing.category_hash,
+                             listing.county_code, listing.kind,         rates,
+                             candidate.similarity};
+      take_learned(context.options, learned->values(item), candidate);
     }
     if (candidate.p_click < parts.eligibility.p_click_min(candidate.eligible)) continue;
     parts.candidates.push_back(candidate);

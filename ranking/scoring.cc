@@ -108,6 +108,17 @@ void score_new(const RankingOptions& options, const ViewerTaste& taste, const Li
       freshness(candidate) * lifted(candidate.upper_rate, lift) * options.value_per_click_fen;
 }
 
+void take_learned(const RankingOptions& options, const ValueLearner::Values& values,
+                  BoostCandidate& candidate) {
+  const double fresh = freshness(candidate);
+  candidate.p_click = fresh * values.click;
+  candidate.p_order = candidate.p_click * values.order;
+  candidate.value_fen = candidate.p_click * options.value_per_click_fen +
+                        fresh * values.long_watch * options.value_per_long_watch_fen;
+  const bool is_new = candidate.novelty == Novelty::kNew;
+  candidate.upper_fen = std::max(candidate.value_fen, is_new ? candidate.upper_fen : 0);
+}
+
 void organic_values(const RankingOptions& options, const RankRequest& request,
                     std::span<const double> p_click, std::vector<double>& out) {
   const size_t n = request.candidates.size();

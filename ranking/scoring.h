@@ -5,6 +5,9 @@
 // vector and the viewer's shares of its category, county and creator. P(click) of an organic item
 // comes calibrated from outside or, before that, from its score.
 //
+// Where value models have learned enough (models/value_learner.h), P(click) of a boostable item is
+// theirs, and a long watch may have a value, too.
+//
 // What the viewer was shown lately and did not want is worth less each time (options.h, graded
 // fatigue): the exponential discount of impressions of Lee et al., "Modeling Impression
 // Discounting in Large-scale Recommender Systems", KDD 2014.
@@ -14,6 +17,7 @@
 #include <vector>
 
 #include "features/viewer.h"
+#include "models/value_learner.h"
 #include "ranking/candidate.h"
 #include "ranking/options.h"
 #include "ranking/request.h"
@@ -55,6 +59,10 @@ void score(const RankingOptions& options, const ViewerTaste& taste, const Listin
 // The same of a new item (exploration.h) at its best; score() came before.
 void score_new(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
                const ItemRates& rates, BoostCandidate& candidate);
+
+// What the value models say takes the place of what score() made of rates and lifts.
+void take_learned(const RankingOptions& options, const ValueLearner::Values& values,
+                  BoostCandidate& candidate);
 
 // Values of the organic list in fen, non-increasing. `p_click` as in RankContext::organic_p_click.
 void organic_values(const RankingOptions& options, const RankRequest& request,

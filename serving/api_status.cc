@@ -104,6 +104,37 @@ void write_cold_viewers(JsonWriter& json, const ViewerTableStats& table) {
   json.end_object();
 }
 
+void write_map(JsonWriter& json, std::string_view name,
+               const std::vector<ProbabilityMap::Point>& map) {
+  json.key(name);
+  json.begin_array();
+  for (const ProbabilityMap::Point& point : map) {
+    if (point.labels < 1) continue;
+    json.begin_object();
+    json.field("from", static_cast<double>(point.before));
+    json.field("to", static_cast<double>(point.after));
+    json.field("labels", static_cast<double>(point.labels));
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_values(JsonWriter& json, const ValueLearner& learner) {
+  const ValueLearner::Stats stats = learner.stats();
+  json.key("value_models");
+  json.begin_object();
+  json.field("ready", learner.ready());
+  json.field("impressions", stats.impressions);
+  json.field("clicks", stats.clicks);
+  json.field("long_watches", stats.long_watches);
+  json.field("orders", stats.orders);
+  json.field("labels_lost", stats.labels_lost);
+  json.field("bytes", stats.bytes);
+  write_map(json, "click_map", stats.click_map);
+  write_map(json, "order_map", stats.order_map);
+  json.end_object();
+}
+
 }  // namespace
 
 void HttpApi::healthz(Call& call) { call.respond(plain(200, "ok\n")); }
@@ -159,6 +190,7 @@ void HttpApi::stats(Call& call) {
   json.field("checkpoints", stats.checkpoints);
   write_memory(json, features);
   write_cold_viewers(json, features.table);
+  if (engine_.values() != nullptr) write_values(json, *engine_.values());
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }

@@ -80,6 +80,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       programs_(config_dir + "/programs"),
       prices_(price_options(options_), make_price_law(options_.price_law)),
       calibration_(options_.calibration),
+      values_(options_.value.enabled ? std::make_unique<ValueLearner>(options_.value) : nullptr),
       retriever_(options_.retrieval),
       ranking_(std::make_shared<const RankingOptions>(options_.ranking)),
       world_(build_world(catalogue_.snapshot(), programs_.current())),
@@ -158,12 +159,17 @@ void Engine::make_features() {
 Status Engine::start() {
   make_features();
   features_->keep_cold_in(checkpoints_->store());
-  ranker_ = std::make_unique<Ranker>(RankerParts{options_, ranking_, time_, interner_, *features_,
-                                                 world_, graduates_, keys_, retriever_, prices_,
-                                                 calibration_, *decisions_, metrics_, requests_});
+  ranker_ = std::make_unique<Ranker>(RankerParts{
+      options_, ranking_, time_, interner_, *features_, world_, graduates_, keys_, retriever_,
+      prices_, calibration_, *decisions_, metrics_, requests_, values_.get()});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<LabelObserver>(ranker_->slates(), calibration_));
+  if (values_) {
+    observers_.push_back(
+        std::make_unique<ValueObserver>(*features_, *values_, Millis(options_.value.long_watch_ms),
+                                        static_cast<float>(options_.ranking.short_term_weight)));
+  }
   for (const auto& observer : observers_) features_->add_observer(observer.get());
   seed_prices_ = std::make_unique<SeedPrices>(*this);
 
@@ -183,6 +189,7 @@ Status Engine::start() {
   parts.checkpointed.insert(
       parts.checkpointed.end(),
       {features_.get(), &totals_, &calibration_, &prices_, decisions_.get(), seed_prices_.get()});
+  if (values_) parts.checkpointed.push_back(values_.get());
   parts.clock = &clock_;
   PipelineOptions stream = options_.stream;
   stream.caller_clock = time_.by_caller();

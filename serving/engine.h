@@ -25,6 +25,7 @@
 #include "configs/program_store.h"
 #include "features/item_totals.h"
 #include "models/calibration.h"
+#include "models/value_learner.h"
 #include "ranking/graduates.h"
 #include "ranking/price_controller.h"
 #include "ranking/retrieval.h"
@@ -93,6 +94,7 @@ class Engine {
   const FeatureStore& features() const { return *features_; }
   const ProgramStore& programs() const { return programs_; }
   const PriceController& prices() const { return prices_; }
+  const ValueLearner* values() const { return values_.get(); }  // nullptr: off
   const TrafficBook& requests() const { return requests_; }
   const ChangeBook& changes() const { return *changes_; }
   EventLog& log() { return *log_.log; }
@@ -134,6 +136,7 @@ class Engine {
   ProgramStore programs_;
   PriceController prices_;
   CalibrationLearner calibration_;
+  std::unique_ptr<ValueLearner> values_;  // nullptr: off
   IndexRetriever retriever_;
   TrafficBook requests_{{}};
   Published<RankingOptions> ranking_;

@@ -32,6 +32,8 @@ constexpr Suite kSuites[] = {
      evaluate_allocation_steam},
     {"allocation-adx", "two publishers' contracts, 100,000 requests each", true,
      evaluate_allocation_adx},
+    {"open-bandit", "two policies' click rates, each from the log of the other", true,
+     evaluate_open_bandit},
     {"kuairand-ctr", "clicks of short videos, predicted one by one while learning", true,
      evaluate_kuairand_ctr},
     {"allocation-day", "200 programs for a simulated day, in front of whole engines", false,

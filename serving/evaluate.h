@@ -71,6 +71,7 @@ Result<SuiteReport> evaluate_allocation_steam(const SuiteInput& input,
                                               const SuiteProgress& progress);
 Result<SuiteReport> evaluate_allocation_adx(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_allocation_day(const SuiteInput& input, const SuiteProgress& progress);
+Result<SuiteReport> evaluate_open_bandit(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_kuairand_ctr(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_captions(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_gowalla(const SuiteInput& input, const SuiteProgress& progress);

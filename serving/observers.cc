@@ -1,6 +1,10 @@
 #include "serving/observers.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
+#include "models/viewer_encoder.h"
+#include "ranking/candidate.h"
 
 namespace shanhuo {
 
@@ -60,6 +64,49 @@ void LabelObserver::observe(const Counted& counted) {
   } else {
     learner_.impression(scored->first, scored->second);
   }
+}
+
+void ValueObserver::observe(const Counted& counted) {
+  if (counted.known == nullptr) return;
+  const Interaction& event = counted.event;
+  const uint64_t user = hash64(event.user_id), item = hash64(event.item_id);
+  const uint64_t key = hash_combine(user, item) | 1U;
+  switch (event.type) {
+    case EventType::kImpression:
+      return learner_.impression(key, seen(counted, user, item));
+    case EventType::kClick:
+      return learner_.click(key);
+    case EventType::kPlay:
+      if (event.watch_ms >= long_watch_.count()) learner_.long_watch(key);
+      return;
+    case EventType::kOrder:
+      return learner_.order(key);
+    default:
+      return;
+  }
+}
+
+// The store has counted this impression already: it is taken out again where that shows.
+ImpressionContext ValueObserver::seen(const Counted& counted, uint64_t user_hash,
+                                      uint64_t item_hash) const {
+  const Interaction& event = counted.event;
+  const auto one_less = [](float count) { return std::max(0.0F, count - 1); };
+  ViewerState viewer = features_.viewer(event.user_id);
+  viewer.rates.impressions = one_less(viewer.rates.impressions);
+  viewer.session.events = std::max<int64_t>(0, viewer.session.events - 1);
+  const CatalogueItem& known = *counted.known;
+  ItemContext item{.id_hash = item_hash,
+                   .creator_hash = known.creator_hash,
+                   .category_hash = known.category_hash,
+                   .county_code = known.county_code,
+                   .kind = known.item.kind,
+                   .rates = features_.rates(counted.item)};
+  item.rates.impressions = one_less(item.rates.impressions);
+  item.similarity = similarity_of(encode_viewer(viewer, short_share_), known);
+  const bool boosted = counted.token != nullptr;
+  const Surface surface = boosted ? counted.token->surface : event.surface;
+  return impression_context(viewer_context(viewer, user_hash, surface, event.ts), item,
+                            boosted ? counted.token->position : event.position);
 }
 
 }  // namespace shanhuo

@@ -1,11 +1,13 @@
 // What hears of every event that the fold has counted, besides the feature store's own state: the
-// prices of the programs, the lifetime of items, and the calibration of the callers' scores. Called
+// prices of the programs, the lifetime of items, the calibration of the callers' scores, and the
+// value models. Called
 // on the fold's thread, in log order; what they write to is thread-safe and outlives them.
 #pragma once
 
 #include "features/feature_store.h"
 #include "features/item_totals.h"
 #include "models/calibration.h"
+#include "models/value_learner.h"
 #include "ranking/price_controller.h"
 #include "serving/slate_book.h"
 
@@ -43,6 +45,28 @@ class LabelObserver final : public FoldObserver {
  private:
   SlateBook& slates_;
   CalibrationLearner& learner_;
+};
+
+// Impressions of known items, organic or boosted, teach the value models with what was known of
+// viewer and item before them; clicks, plays and orders are their labels.
+class ValueObserver final : public FoldObserver {
+ public:
+  // `short_share`: as of encode_viewer(), constant.
+  ValueObserver(const FeatureStore& features, ValueLearner& learner, Millis long_watch,
+                float short_share)
+      : features_(features),
+        learner_(learner),
+        long_watch_(long_watch),
+        short_share_(short_share) {}
+  void observe(const Counted& counted) override;
+
+ private:
+  ImpressionContext seen(const Counted& counted, uint64_t user_hash, uint64_t item_hash) const;
+
+  const FeatureStore& features_;
+  ValueLearner& learner_;
+  const Millis long_watch_;
+  const float short_share_;
 };
 
 }  // namespace shanhuo

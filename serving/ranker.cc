@@ -91,10 +91,10 @@ struct Ranker::Page {
   std::string body;
 
   RankContext context(const RankerParts& parts, const RankRequest& request) const {
-    return {viewer,         insertions,      *world,
-            *prices,        parts.features,  parts.retriever,
-            *options,       scratch.p_click, slate_key(request),
-            graduates.get()};
+    return {viewer,          insertions,      *world,
+            *prices,         parts.features,  parts.retriever,
+            *options,        scratch.p_click, slate_key(request),
+            graduates.get(), nullptr,         parts.values};
   }
 };
 

@@ -49,6 +49,7 @@ struct RankerParts {
   DecisionBook& decisions;
   Metrics& metrics;
   TrafficBook& requests;
+  const ValueLearner* values = nullptr;  // nullptr: value models are off
 };
 
 struct RankAnswer {

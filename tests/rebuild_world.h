@@ -210,6 +210,15 @@ inline std::map<std::string, std::string> state_of(const std::string& folder, in
   return records;
 }
 
+// They learn within the fold, so that their weights are compared, too.
+inline ValueLearnerOptions small_value_models() {
+  ValueLearnerOptions options;
+  options.enabled = true;
+  options.slots_log2 = options.impressions_log2 = options.clicks_log2 = 10;
+  options.factor_slots_log2 = 6;
+  return options;
+}
+
 inline void write_program(const std::string& folder) {
   std::filesystem::create_directories(folder + "/programs");
   std::ofstream(folder + "/programs/goods.yaml")
@@ -233,7 +242,8 @@ inline void expect_equal_states(const std::map<std::string, std::string>& before
     EXPECT_EQ(found->second, value) << key;
   }
   EXPECT_EQ(after.size(), before.size());
-  for (const char* part : {"vp", "fr", "it", "ex", "dd", "pg", "in", "ci", "lg", "pl"}) {
+  for (const char* part :
+       {"vp", "fr", "it", "ex", "dd", "pg", "in", "ci", "lg", "pl", "vm", "pm", "im"}) {
     EXPECT_GT(compared[part], 0) << part;
   }
 }

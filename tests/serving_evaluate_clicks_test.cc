@@ -1,5 +1,5 @@
-// kuairand-ctr on a small world of its own: what is read, what is measured, that no prediction
-// knows what comes after it.
+// kuairand-ctr and open-bandit on small worlds of their own: what is read, what is measured, that
+// no prediction knows what comes after it.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -201,6 +201,47 @@ TEST(KuaiRandCtr, MakesItsTables) {
   EXPECT_LE(shown, 1);
   write_world(dir / "kuairand", 100);
   EXPECT_FALSE(evaluate_kuairand_ctr(input, [](double) {}).ok());
+}
+
+// Two items; the random policy draws each alike, bts the better one four times in five.
+void write_bandit(const std::string& folder, const char* first_propensity = "0.5") {
+  std::filesystem::create_directories(folder);
+  std::mt19937_64 random(3);
+  for (const std::string policy : {"random", "bts"}) {
+    for (const std::string campaign : {"men", "women"}) {
+      std::ofstream file(folder + "/" + policy + "_" + campaign + ".csv");
+      file << ",timestamp,item_id,position,click,propensity_score\n";
+      for (int i = 0; i < 2'000; ++i) {
+        const bool better = random() % 10 < (policy == "random" ? 5U : 8U);
+        const bool click = random() % 100 < (better ? 30U : 10U);
+        file << i << ",2019-11-24," << (better ? 1 : 0) << ",1," << (click ? 1 : 0) << ','
+             << (i == 0               ? first_propensity
+                 : policy == "random" ? "0.5"
+                 : better             ? "0.8"
+                                      : "0.2")
+             << '\n';
+      }
+    }
+  }
+}
+
+TEST(OpenBandit, EstimatesAPolicyFromTheLogOfTheOther) {
+  const TempDir dir;
+  write_bandit(dir / "open_bandit");
+  SuiteInput input;
+  input.data = dir / ".";
+  const Result<SuiteReport> report = evaluate_open_bandit(input, [](double) {});
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  const SuiteTable& table = report.value().tables.front();
+  ASSERT_EQ(table.rows.size(), 12U);
+  for (const auto& row : table.rows) {
+    const bool bts = row[0].text.find("bts from random") != std::string::npos;
+    EXPECT_NEAR(*row[2].number, bts ? 26 : 20, 3) << row[0].text << ' ' << row[1].text;
+  }
+  write_bandit(dir / "open_bandit", "0");
+  const Result<SuiteReport> wrong = evaluate_open_bandit(input, [](double) {});
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_NE(wrong.error().message.find("random_men.csv:2"), std::string::npos);
 }
 
 }  // namespace

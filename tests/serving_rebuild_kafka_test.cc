@@ -22,6 +22,7 @@ TEST(RebuildOnKafka, TheStateFromTheTopicsEqualsTheLiveOneToTheByte) {
   options.ranking.explore_probability = 0;
   options.api.rank_timeout_ms = 10'000;
   options.stream.checkpoint_interval_ms = 30;
+  options.value = small_value_models();
   constexpr int kKafkaRounds = 90;  // beyond a day, each waits for the cluster
   {
     LiveEngine live(options, dir / "configs");

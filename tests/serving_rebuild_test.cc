@@ -15,6 +15,7 @@ class Rebuild : public testing::Test {
     options_.ranking.explore_probability = 0;
     options_.api.rank_timeout_ms = 10'000;
     options_.stream.checkpoint_interval_ms = 30;  // the live run writes many
+    options_.value = small_value_models();
   }
   std::string config_dir() const { return dir_ / "configs"; }
 
