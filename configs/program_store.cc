@@ -92,14 +92,14 @@ std::shared_ptr<const ProgramSet> make_program_set(
   return set;
 }
 
-Result<std::string> read_text_file(const std::string& path) {
+Result<std::string> read_text_file(const std::string& path, size_t bytes_max) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error{ErrorCode::kNotFound, path + ": cannot be read: " + std::strerror(errno)};
   std::ostringstream text;
   text << in.rdbuf();
-  if (text.view().size() > kYamlBytesMax) {
+  if (text.view().size() > bytes_max) {
     return Error{ErrorCode::kTooLarge,
-                 path + ": larger than " + std::to_string(kYamlBytesMax) + " bytes"};
+                 path + ": larger than " + std::to_string(bytes_max) + " bytes"};
   }
   return std::move(text).str();
 }

@@ -81,8 +81,8 @@ class ProgramStore {
 std::shared_ptr<const ProgramSet> make_program_set(
     std::vector<std::shared_ptr<const Program>> programs);
 
-// Whole text of a file; kNotFound, kIo, or kTooLarge past kYamlBytesMax.
-Result<std::string> read_text_file(const std::string& path);
+// Whole text of a file; kNotFound, kIo, or kTooLarge past `bytes_max`.
+Result<std::string> read_text_file(const std::string& path, size_t bytes_max = kYamlBytesMax);
 // Replaces a file atomically and durably: a reader sees the old text or the new one.
 Status write_text_file(const std::string& path, std::string_view text);
 

@@ -126,6 +126,10 @@ class AttributeSource {
  public:
   virtual ~AttributeSource() = default;
   virtual AttributeView find(std::string_view dotted_path) const = 0;
+  // The attribute of exactly that name, whatever dots are in it: what hashes are made of.
+  virtual AttributeView member(std::string_view name) const {
+    return name.find('.') == std::string_view::npos ? find(name) : AttributeView();
+  }
 };
 
 // A Value (or any view) as a source. Keeps a reference.
@@ -137,6 +141,7 @@ class ObjectSource final : public AttributeSource {
   AttributeView find(std::string_view dotted_path) const override {
     return object_.walk(dotted_path);
   }
+  AttributeView member(std::string_view name) const override { return object_.step(name); }
 
  private:
   AttributeView object_;

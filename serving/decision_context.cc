@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/json_writer.h"
+#include "features/attributes_json.h"
 #include "serving/program_status.h"
 #include "streaming/json.h"
 

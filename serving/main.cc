@@ -1,4 +1,5 @@
 #include "serving/cli.h"
+#include "serving/conformance.h"
 #include "serving/evaluate.h"
 #include "serving/import.h"
 #include "serving/operator_verbs.h"
@@ -16,6 +17,13 @@ int main(int argc, char** argv) {
        kImportFlags, import_verb},
       {"evaluate", "SUITE", "a published protocol on real data: gowalla, grocery, ...", 1, 1,
        kEvaluateFlags, evaluate_verb},
+      {"conformance",
+       "FILE",
+       "a GrowthBook cases file, passed and failed by section",
+       1,
+       1,
+       {},
+       conformance_verb},
       {"replay", "FILE|- | --from-log DIR",
        "sends events, items or creators through the API, from a file or a log", 0, 1, kReplayFlags,
        replay_verb},

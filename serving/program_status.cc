@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "features/attributes_json.h"
 #include "ranking/request.h"
 
 namespace shanhuo {
@@ -108,26 +109,6 @@ void write_program(JsonWriter& json, const Program& program, const ProgramStatus
 
 std::string_view goal_unit_name(GoalUnit unit) {
   return unit == GoalUnit::kViewable ? "viewable" : unit == GoalUnit::kClick ? "click" : "order";
-}
-
-void write_value(JsonWriter& json, const Value& value) {
-  if (value.is_null()) json.null();
-  if (value.is_bool()) json.value(value.as_bool());
-  if (value.is_number()) json.value(value.as_number());
-  if (value.is_text()) json.value(std::string_view(value.as_text()));
-  if (value.is_array()) {
-    json.begin_array();
-    for (const Value& element : value.as_array()) write_value(json, element);
-    json.end_array();
-  }
-  if (value.is_object()) {
-    json.begin_object();
-    for (const auto& [key, member] : value.as_object()) {
-      json.key(key);
-      write_value(json, member);
-    }
-    json.end_object();
-  }
 }
 
 void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
