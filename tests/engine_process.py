@@ -29,7 +29,9 @@ PROGRAM = {
 # Prices as such programs have them are far above what a viewer's click is worth, so that an
 # eligible item is inserted; and a busy machine has its time.
 SETTINGS = {"ranking.user_loss_budget": "0.5", "ranking.explore_probability": "0",
-            "api.rank_timeout_ms": "10000"}
+            "api.rank_timeout_ms": "10000",
+            # A day of even hours: no number depends on when a test runs.
+            "prices.hourly_traffic": str([1] * 24)}
 
 
 def program(program_id, **keys):
