@@ -173,11 +173,14 @@ Result<SuiteReport> evaluate_open_bandit(const SuiteInput& input, const SuitePro
                     "own high", "effective", "covers"},
                    {}};
   const std::string folder = input.data + "/open_bandit/";
+  const auto log_of = [&folder](std::string_view policy, std::string_view campaign) {
+    return read_log(std::string(folder).append(policy).append(campaign).append(".csv"));
+  };
   double done = 0;
   for (const std::string& campaign : kCampaigns) {
-    Result<BanditLog> random = read_log(folder + "random_" + campaign + ".csv");
+    Result<BanditLog> random = log_of("random_", campaign);
     if (!random.ok()) return random.error();
-    Result<BanditLog> bts = read_log(folder + "bts_" + campaign + ".csv");
+    Result<BanditLog> bts = log_of("bts_", campaign);
     if (!bts.ok()) return bts.error();
     add_rows(std::string(campaign).append(": bts from random"), random.value(),
              shares_of(bts.value()), own_rate(bts.value()), &table, &report.met);
