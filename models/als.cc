@@ -79,11 +79,16 @@ class RowSolver {
       return;
     }
     gather(seen, scratch);
-    scratch.predictions.resize(seen.size());
-    const ConstMatrixView history(scratch.history.data(), seen.size(), dims());
+    improve_gathered(row, scratch);
+  }
+
+  // The same for the history that stands in scratch.history, not empty.
+  void improve_gathered(std::span<float> row, Scratch& scratch) const {
+    const ConstMatrixView history(scratch.history.data(), scratch.history.size() / dims(), dims());
+    scratch.predictions.resize(history.rows);
     multiply_transposed(history, ConstMatrixView(row.data(), 1, dims()),
-                        {scratch.predictions.data(), seen.size(), 1});
-    const auto ridge = static_cast<float>(regularisation_of(seen.size(), others_.rows, options_));
+                        {scratch.predictions.data(), history.rows, 1});
+    const auto ridge = static_cast<float>(regularisation_of(history.rows, others_.rows, options_));
     for (size_t first = 0; first < dims(); first += block_) {
       improve_block(first, std::min(block_, dims() - first), ridge, row, history, scratch);
     }
@@ -266,6 +271,14 @@ void AlsFoldIn::solve(std::span<const uint32_t> history, std::span<float> out) c
   thread_local Scratch scratch;
   std::ranges::fill(out, 0.0F);
   RowSolver(items_, gram_, options_).improve(history, out, scratch);
+}
+
+void AlsFoldIn::solve(ConstMatrixView history, std::span<float> out) const {
+  thread_local Scratch scratch;
+  std::ranges::fill(out, 0.0F);
+  if (history.rows == 0) return;
+  scratch.history.assign(history.data, history.data + history.rows * history.columns);
+  RowSolver(items_, gram_, options_).improve_gathered(out, scratch);
 }
 
 }  // namespace shanhuo

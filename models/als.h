@@ -61,6 +61,9 @@ class AlsFoldIn {
 
   // The exact minimum for this history. Requires: distinct numbers of items; out.size() == dims.
   void solve(std::span<const uint32_t> history, std::span<float> out) const;
+  // The same of items given by their vectors, among them such as were not trained on. Requires:
+  // history.columns == dims.
+  void solve(ConstMatrixView history, std::span<float> out) const;
 
  private:
   const AlsOptions options_;
