@@ -106,6 +106,19 @@ bool plausible(const PackedProfile& profile) {
 
 EventWeight event_weight(EventType type) { return kWeights[static_cast<size_t>(type)]; }
 
+bool chosen(EventType type) {
+  return type != EventType::kImpression && type != EventType::kDeed && !taken_back(type);
+}
+
+bool chosen(const Interaction& event) {
+  if (event.type == EventType::kPlay) return event.watch_ms >= kViewablePlayMs;
+  return chosen(event.type);
+}
+
+bool taken_back(EventType type) {
+  return type == EventType::kRefund || type == EventType::kDislike;
+}
+
 float interest_weight(const Interaction& event, int64_t duration_ms) {
   if (event.type != EventType::kPlay) return event_weight(event.type).interest;
   if (event.watch_ms < 0) return kUnmeasuredPlay;

@@ -98,6 +98,16 @@ struct EventWeight {
 };
 EventWeight event_weight(EventType type);
 
+// What models that know a viewer by its history (models/vector_model.h) take as having chosen an
+// item, in training and in serving alike. A history is what a viewer chose, in order of time, each
+// item once, where it stands last; an item that was taken back (refund, dislike) is not in it.
+// Of a type alone, for the recent list: everything but impression, refund, dislike and deed.
+bool chosen(EventType type);
+// The same of an event: a play must have been watched for kViewablePlayMs.
+bool chosen(const Interaction& event);
+// Whether an event of this type takes a choice back, whenever that was made.
+bool taken_back(EventType type);
+
 // The weight of one event: the table's, except for plays, which count by the watched share of
 // `duration_ms` (0: unknown, 30 s is taken).
 float interest_weight(const Interaction& event, int64_t duration_ms);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "features/packing.h"
 #include "models/ngrams.h"
 #include "models/row_math.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t kLongest = 3;
 constexpr uint64_t kSeed = 17;
+constexpr std::string_view kMagic = "shtmap1\n";
 
 // One number a column: the inner products of the columns of a and b, row-major.
 std::vector<double> column_products(std::span<const float> a, std::span<const float> b,
@@ -119,16 +121,22 @@ void TextMap::fit(const std::vector<Features>& rows, std::span<const float> targ
   }
 }
 
-Result<TextMap> TextMap::learn(std::span<const std::string> texts, std::span<const float> targets,
-                               size_t dims, const TextMapOptions& options) {
+Status TextMap::check(const TextMapOptions& options) {
   const auto wrong = [](const char* what) { return Error{ErrorCode::kInvalid, what}; };
   if (options.bits < 8 || options.bits > 20) return wrong("bits: allowed are 8 to 20");
   if (!(options.ridge >= 1e-6 && options.ridge <= 1e6)) {
     return wrong("ridge: allowed are 1e-6 to 1e6");
   }
   if (options.steps < 1 || options.steps > 1'000) return wrong("steps: allowed are 1 to 1000");
+  return {};
+}
+
+Result<TextMap> TextMap::learn(std::span<const std::string> texts, std::span<const float> targets,
+                               size_t dims, const TextMapOptions& options) {
+  const auto wrong = [](const char* what) { return Error{ErrorCode::kInvalid, what}; };
+  if (const Status checked = check(options); !checked.ok()) return checked.error();
   if (texts.empty()) return wrong("there is no text to learn from");
-  CHECK(dims > 0 && targets.size() == texts.size() * dims);
+  CHECK(dims > 0 && dims <= kDimsMax && targets.size() == texts.size() * dims);
   if (!std::ranges::all_of(targets, [](float x) { return std::isfinite(x); })) {
     return wrong("a vector to learn holds what is no number");
   }
@@ -147,6 +155,64 @@ void TextMap::apply(std::string_view text, std::span<float> out) const {
   for (const auto& [bucket, weight] : features_of(text)) {
     add_scaled(weights_.data() + bucket * dims_, weight, out.data(), dims_);
   }
+}
+
+void TextMap::to_bytes(std::string& out) const {
+  out.assign(kMagic);
+  put_fixed(&out, static_cast<uint32_t>(dims_));
+  put_fixed(&out, static_cast<uint32_t>(options_.bits));
+  put_fixed(&out, options_.ridge);
+  put_fixed(&out, static_cast<uint32_t>(options_.steps));
+  const auto used = std::ranges::count_if(rareness_, [](float x) { return x > 0; });
+  put_fixed(&out, static_cast<uint32_t>(used));
+  for (size_t bucket = 0; bucket < rareness_.size(); ++bucket) {
+    if (rareness_[bucket] == 0) continue;
+    put_fixed(&out, static_cast<uint32_t>(bucket));
+    put_fixed(&out, rareness_[bucket]);
+    for (size_t k = 0; k < dims_; ++k) put_fixed(&out, weights_[bucket * dims_ + k]);
+  }
+}
+
+Result<TextMap> TextMap::from_bytes(std::string_view bytes) {
+  const auto wrong = [](const char* what) { return Error{ErrorCode::kCorrupt, what}; };
+  if (!bytes.starts_with(kMagic)) return wrong("is no text map of a format that is known");
+  bytes.remove_prefix(kMagic.size());
+  uint32_t dims = 0, bits = 0, steps = 0, used = 0;
+  TextMapOptions options;
+  if (!take_fixed(&bytes, &dims) || !take_fixed(&bytes, &bits) ||
+      !take_fixed(&bytes, &options.ridge) || !take_fixed(&bytes, &steps) ||
+      !take_fixed(&bytes, &used)) {
+    return wrong("ends within its header");
+  }
+  options.bits = static_cast<int>(std::min<uint32_t>(bits, 1'000));
+  options.steps = static_cast<int>(std::min<uint32_t>(steps, 1'000'000));
+  if (const Status checked = check(options); !checked.ok()) {
+    return Error{ErrorCode::kCorrupt, checked.error().message};
+  }
+  if (dims < 1 || dims > kDimsMax) return wrong("dims: allowed are 1 to 1024");
+  if (bytes.size() != uint64_t{used} * (8 + 4 * uint64_t{dims})) {
+    return wrong("is not as long as its header says");
+  }
+  TextMap map(dims, options);
+  map.rareness_.assign(size_t{1} << options.bits, 0);
+  map.weights_.assign(map.rareness_.size() * dims, 0);
+  int64_t last = -1;
+  while (!bytes.empty()) {
+    uint32_t bucket = 0;
+    float rareness = 0;
+    take_fixed(&bytes, &bucket);
+    take_fixed(&bytes, &rareness);
+    if (bucket <= last || bucket >= map.rareness_.size()) return wrong("a bucket out of its place");
+    if (!(rareness > 0 && std::isfinite(rareness))) return wrong("a rareness that cannot be");
+    last = bucket;
+    map.rareness_[bucket] = rareness;
+    const std::span weights = std::span(map.weights_).subspan(bucket * map.dims_, map.dims_);
+    for (float& weight : weights) {
+      take_fixed(&bytes, &weight);
+      if (!std::isfinite(weight)) return wrong("a weight that is no number");
+    }
+  }
+  return map;
 }
 
 }  // namespace shanhuo

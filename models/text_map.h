@@ -7,6 +7,10 @@
 // (Hestenes and Stiefel 1952), which for sparse x needs only sums over its entries.
 //
 // Immutable after it is learned; thread-safe; deterministic.
+//
+// Its bytes, all numbers little endian:
+//   map   := "shtmap1\n" | dims u32 | bits u32 | ridge f64 | steps u32 | used u32 | entry{used}
+//   entry := bucket u32, ascending | rareness f32, above 0 | weight f32{dims}
 #pragma once
 
 #include <cstdint>
@@ -28,10 +32,18 @@ struct TextMapOptions {
 
 class TextMap {
  public:
+  static constexpr size_t kDimsMax = 1'024;
+  static constexpr size_t kBytesMax = 2u << 30;
+
   // `targets`: row-major, texts.size() x dims. kInvalid when an option is out of its range, there
-  // is no text, or a target is no number.
+  // is no text, or a target is no number. Requires: dims in 1..kDimsMax.
   static Result<TextMap> learn(std::span<const std::string> texts, std::span<const float> targets,
                                size_t dims, const TextMapOptions& options);
+
+  // Replaces `out` with its bytes.
+  void to_bytes(std::string& out) const;
+  // kCorrupt: other bytes, too few or too many of them, a number that cannot be.
+  static Result<TextMap> from_bytes(std::string_view bytes);
 
   // Requires: out.size() == dims. Zeros for a text without any n-gram that was learned from.
   void apply(std::string_view text, std::span<float> out) const;
@@ -42,6 +54,7 @@ class TextMap {
   using Features = std::vector<std::pair<uint32_t, float>>;  // bucket, weight; distinct
 
   TextMap(size_t dims, const TextMapOptions& options) : options_(options), dims_(dims) {}
+  static Status check(const TextMapOptions& options);
   std::vector<uint32_t> buckets_of(std::string_view text) const;  // ascending, repeats kept
   void weigh_rareness(std::span<const std::string> texts);
   Features features_of(std::string_view text) const;

@@ -104,18 +104,18 @@ Result<std::shared_ptr<const VectorModel>> VectorModel::make(VectorModelParts pa
   return model;
 }
 
-void VectorModel::by_text(const Item& item, ItemVectors& out) const {
+void VectorModel::by_text(std::string_view text, ItemVectors& out) const {
   std::array<float, 2 * kDims> mapped{};
-  parts_.text->apply(item_text(item), std::span(mapped).first(parts_.text->dims()));
+  parts_.text->apply(text, std::span(mapped).first(parts_.text->dims()));
   std::copy_n(mapped.begin(), kDims, out.history.begin());
   std::copy_n(mapped.begin() + kDims, kDims, out.candidate.begin());
   normalise(out.candidate);
 }
 
-ItemVectors VectorModel::of(const Item& item) const {
+ItemVectors VectorModel::of(std::string_view item_id, std::string_view text) const {
   ItemVectors vectors;
-  if (parts_.text) by_text(item, vectors);
-  if (const auto found = rows_.find(item.id.view()); found != rows_.end()) {
+  if (parts_.text) by_text(text, vectors);
+  if (const auto found = rows_.find(item_id); found != rows_.end()) {
     const size_t row = found->second;
     const double evidence = parts_.evidence[row];
     const auto own = static_cast<float>(evidence / (evidence + parts_.evidence_half));

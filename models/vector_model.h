@@ -63,7 +63,8 @@ class VectorModel {
   // True when the item was trained on.
   bool knows(std::string_view item_id) const { return rows_.contains(item_id); }
 
-  ItemVectors of(const Item& item) const;
+  ItemVectors of(const Item& item) const { return of(item.id.view(), item_text(item)); }
+  ItemVectors of(std::string_view item_id, std::string_view text) const;
   // Where a viewer with these histories (ItemVectors::history, the oldest first) stands: of unit
   // length, zero without any. Costs below 50 us for kRecentItems of them.
   Vector viewer(std::span<const Vector> history) const;
@@ -71,7 +72,7 @@ class VectorModel {
  private:
   explicit VectorModel(VectorModelParts parts);
   Status check() const;
-  void by_text(const Item& item, ItemVectors& out) const;
+  void by_text(std::string_view text, ItemVectors& out) const;
 
   const VectorModelParts parts_;
   std::unordered_map<std::string_view, uint32_t> rows_;  // into parts_.items

@@ -403,5 +403,21 @@ TEST(UserState, BytesReadBackAndDamagedOnesAreRefused) {
   EXPECT_FALSE(decode(PackedProfile{}).known);
 }
 
+TEST(UserState, AHistoryIsWhatWasChosenAndNotTakenBack) {
+  for (int t = 0; t < kEventTypes; ++t) {
+    const auto type = static_cast<EventType>(t);
+    const bool wanted = type != EventType::kImpression && type != EventType::kRefund &&
+                        type != EventType::kDislike && type != EventType::kDeed;
+    EXPECT_EQ(chosen(type), wanted) << event_type_name(type);
+    EXPECT_EQ(taken_back(type), type == EventType::kRefund || type == EventType::kDislike);
+    Interaction event;
+    event.type = type;
+    event.watch_ms = kViewablePlayMs - 1;
+    EXPECT_EQ(chosen(event), wanted && type != EventType::kPlay) << event_type_name(type);
+    event.watch_ms = kViewablePlayMs;
+    EXPECT_EQ(chosen(event), wanted) << event_type_name(type);
+  }
+}
+
 }  // namespace
 }  // namespace shanhuo

@@ -74,6 +74,31 @@ TEST(TextMap, TextsWithoutAnythingKnownAreZero) {
   EXPECT_EQ(image(learn({""}, {1}, 1), "abc")[0], 0);
 }
 
+TEST(TextMap, ItsBytesGiveTheSameMap) {
+  const TextMap map =
+      learn({"猕猴桃", "苹果"}, {1, 2, 3, 4}, 2, {.bits = 9, .ridge = 0.25, .steps = 7});
+  std::string bytes, again;
+  map.to_bytes(bytes);
+  const TextMap read = TextMap::from_bytes(bytes).value();
+  read.to_bytes(again);
+  EXPECT_EQ(again, bytes);
+  for (const char* text : {"猕猴", "苹", "梨", ""}) EXPECT_EQ(image(read, text), image(map, text));
+  EXPECT_TRUE(TextMap::from_bytes(bytes).ok());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    ASSERT_FALSE(TextMap::from_bytes(std::string_view(bytes).substr(0, size)).ok()) << size;
+  }
+  EXPECT_FALSE(TextMap::from_bytes(bytes + "x").ok());
+  Random random(1);
+  for (int n = 0; n < 2'000; ++n) {  // another map, or none: never a number that is none
+    std::string broken = bytes;
+    broken[random.below(broken.size())] = static_cast<char>(random.bits());
+    broken[random.below(broken.size())] = static_cast<char>(random.bits());
+    const Result<TextMap> other = TextMap::from_bytes(broken);
+    if (!other.ok() || other.value().dims() != 2) continue;
+    for (const float x : image(other.value(), "猕猴桃苹果")) EXPECT_FALSE(std::isnan(x));
+  }
+}
+
 TEST(TextMap, WhatCannotBeLearnedIsSaid) {
   const auto refusal = [](const Texts& texts, const std::vector<float>& targets,
                           const TextMapOptions& options) {
