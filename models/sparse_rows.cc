@@ -1,7 +1,6 @@
 #include "models/sparse_rows.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/check.h"
 
@@ -20,22 +19,39 @@ SparseRows::SparseRows(size_t rows, size_t columns, std::vector<Entry> entries)
   for (size_t r = 0; r < rows; ++r) starts_[r + 1] += starts_[r];
 }
 
-// From the end, so that the last of repeated entries is met first; then each row is turned round.
+// A counting sort by row, then each row from its end, so that the last of repeated entries is met
+// first; what is kept is turned round again.
 SparseRows SparseRows::in_order(size_t rows, size_t columns, std::span<const Entry> entries) {
-  std::vector<std::vector<uint32_t>> histories(rows);
-  std::set<Entry> met;
-  for (size_t n = entries.size(); n-- > 0;) {
-    const auto& [row, column] = entries[n];
-    CHECK(row < rows && column < columns);
-    if (met.insert(entries[n]).second) histories[row].push_back(column);
-  }
   SparseRows made;
   made.columns_ = columns;
-  made.entries_.reserve(met.size());
-  for (const std::vector<uint32_t>& history : histories) {
-    made.entries_.insert(made.entries_.end(), history.rbegin(), history.rend());
-    made.starts_.push_back(made.entries_.size());
+  made.starts_.assign(rows + 1, 0);
+  made.entries_.resize(entries.size());
+  for (const auto& [row, column] : entries) {
+    CHECK(row < rows && column < columns);
+    ++made.starts_[row + 1];
   }
+  for (size_t r = 0; r < rows; ++r) made.starts_[r + 1] += made.starts_[r];
+  std::vector<size_t> next(made.starts_.begin(), made.starts_.end() - 1);
+  for (const auto& [row, column] : entries) made.entries_[next[row]++] = column;
+  std::vector<size_t> met(columns);  // by column: the row it was met in last, from 1
+  std::vector<uint32_t> row;
+  size_t kept = 0, first = 0;
+  for (size_t r = 0; r < rows; ++r) {
+    row.clear();
+    const size_t end = made.starts_[r + 1];
+    for (size_t n = end; n-- > first;) {
+      const uint32_t column = made.entries_[n];
+      if (met[column] != r + 1) row.push_back(column);
+      met[column] = r + 1;
+    }
+    std::reverse_copy(row.begin(), row.end(),
+                      made.entries_.begin() + static_cast<std::ptrdiff_t>(kept));
+    kept += row.size();
+    first = end;
+    made.starts_[r + 1] = kept;
+  }
+  made.entries_.resize(kept);
+  made.entries_.shrink_to_fit();
   return made;
 }
 

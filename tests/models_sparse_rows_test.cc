@@ -70,5 +70,31 @@ TEST(SparseRows, NothingIsFine) {
   EXPECT_TRUE(SparseRows(3, 2, {}).row(2).empty());
 }
 
+// The slow twin: of each row what was given, without what comes again later.
+TEST(SparseRows, InOrderKeepsTheLastOfWhatIsRepeated) {
+  Random random(3);
+  for (size_t round = 0; round < 300; ++round) {
+    const size_t height = 1 + random.below(5), width = 1 + random.below(5);
+    std::vector<Entry> given;
+    for (size_t n = random.below(25); n > 0; --n) {
+      given.emplace_back(random.below(height), random.below(width));
+    }
+    const SparseRows rows = SparseRows::in_order(height, width, given);
+    size_t entries = 0;
+    for (size_t r = 0; r < height; ++r) {
+      std::vector<uint32_t> wanted;
+      for (size_t n = 0; n < given.size(); ++n) {
+        const auto later = given.begin() + static_cast<std::ptrdiff_t>(n) + 1;
+        if (given[n].first == r && std::find(later, given.end(), given[n]) == given.end()) {
+          wanted.push_back(given[n].second);
+        }
+      }
+      EXPECT_TRUE(std::ranges::equal(rows.row(r), wanted));
+      entries += wanted.size();
+    }
+    EXPECT_EQ(rows.entries(), entries);
+  }
+}
+
 }  // namespace
 }  // namespace shanhuo
