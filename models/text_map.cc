@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -14,8 +15,17 @@ namespace shanhuo {
 namespace {
 
 constexpr size_t kLongest = 3;
-constexpr uint64_t kSeed = 17;
+constexpr uint64_t kNgramSeed = 17, kKeySeed = 18;
 constexpr std::string_view kMagic = "shtmap1\n";
+
+template <typename Take>
+void for_each_line(std::string_view text, const Take& take) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    take(text.substr(at, end - at));
+    at = end + 1;
+  }
+}
 
 // One number a column: the inner products of the columns of a and b, row-major.
 std::vector<double> column_products(std::span<const float> a, std::span<const float> b,
@@ -41,10 +51,30 @@ std::vector<double> quotients(const std::vector<double>& a, const std::vector<do
 
 }  // namespace
 
-std::vector<uint32_t> TextMap::buckets_of(std::string_view text) const {
+uint32_t TextMap::bucket_of(std::string_view feature, uint64_t seed) const {
+  return static_cast<uint32_t>(hash64(feature, seed) >> (64 - options_.bits));
+}
+
+std::vector<uint32_t> TextMap::ngram_buckets(std::string_view text) const {
+  std::string plain;
+  if (text.find(kKeyMark) != text.npos) {
+    for_each_line(text, [&plain](std::string_view line) {
+      if (!line.starts_with(kKeyMark)) plain.append(line) += '\n';
+    });
+    text = plain;
+  }
   std::vector<uint32_t> buckets;
-  for_each_ngram(text, kLongest, [&](std::string_view ngram) {
-    buckets.push_back(static_cast<uint32_t>(hash64(ngram, kSeed) >> (64 - options_.bits)));
+  for_each_ngram(text, kLongest,
+                 [&](std::string_view ngram) { buckets.push_back(bucket_of(ngram, kNgramSeed)); });
+  std::ranges::sort(buckets);
+  return buckets;
+}
+
+std::vector<uint32_t> TextMap::key_buckets(std::string_view text) const {
+  std::vector<uint32_t> buckets;
+  if (options_.key_weight == 0) return buckets;
+  for_each_line(text, [&](std::string_view line) {
+    if (line.starts_with(kKeyMark)) buckets.push_back(bucket_of(line, kKeySeed));
   });
   std::ranges::sort(buckets);
   return buckets;
@@ -54,7 +84,9 @@ std::vector<uint32_t> TextMap::buckets_of(std::string_view text) const {
 void TextMap::weigh_rareness(std::span<const std::string> texts) {
   rareness_.assign(size_t{1} << options_.bits, 0);
   for (const std::string& text : texts) {
-    std::vector<uint32_t> buckets = buckets_of(text);
+    std::vector<uint32_t> buckets = ngram_buckets(text);
+    std::ranges::copy(key_buckets(text), std::back_inserter(buckets));
+    std::ranges::sort(buckets);
     buckets.erase(std::unique(buckets.begin(), buckets.end()), buckets.end());
     for (const uint32_t bucket : buckets) ++rareness_[bucket];
   }
@@ -64,18 +96,34 @@ void TextMap::weigh_rareness(std::span<const std::string> texts) {
   }
 }
 
-TextMap::Features TextMap::features_of(std::string_view text) const {
-  Features features;
-  for (const uint32_t bucket : buckets_of(text)) {
+// Adds a part of that length, or nothing when none of it was ever met.
+void TextMap::add_features(const std::vector<uint32_t>& buckets, float length,
+                           Features& features) const {
+  const size_t first = features.size();
+  for (const uint32_t bucket : buckets) {
     if (rareness_[bucket] == 0) continue;
-    if (features.empty() || features.back().first != bucket) features.emplace_back(bucket, 0);
+    if (features.size() == first || features.back().first != bucket) {
+      features.emplace_back(bucket, 0);
+    }
     ++features.back().second;
   }
+  const std::span part = std::span(features).subspan(first);
   float square = 0;
-  for (auto& [bucket, weight] : features) {
+  for (auto& [bucket, weight] : part) {
     weight = (1 + std::log(weight)) * rareness_[bucket];
     square += weight * weight;
   }
+  for (auto& [bucket, weight] : part) weight *= length / std::sqrt(square);
+}
+
+TextMap::Features TextMap::features_of(std::string_view text) const {
+  Features features;
+  add_features(ngram_buckets(text), 1, features);
+  const size_t ngrams = features.size();
+  add_features(key_buckets(text), static_cast<float>(options_.key_weight), features);
+  if (ngrams == features.size()) return features;
+  float square = 0;
+  for (const auto& [bucket, weight] : features) square += weight * weight;
   for (auto& [bucket, weight] : features) weight /= std::sqrt(square);
   return features;
 }
@@ -128,11 +176,15 @@ Status TextMap::check(const TextMapOptions& options) {
     return wrong("ridge: allowed are 1e-6 to 1e6");
   }
   if (options.steps < 1 || options.steps > 1'000) return wrong("steps: allowed are 1 to 1000");
+  if (!(options.key_weight >= 0 && options.key_weight <= 100)) {
+    return wrong("key_weight: allowed are 0 to 100");
+  }
   return {};
 }
 
 Result<TextMap> TextMap::learn(std::span<const std::string> texts, std::span<const float> targets,
-                               size_t dims, const TextMapOptions& options) {
+                               size_t dims, const TextMapOptions& options,
+                               std::span<const float> weights) {
   const auto wrong = [](const char* what) { return Error{ErrorCode::kInvalid, what}; };
   if (const Status checked = check(options); !checked.ok()) return checked.error();
   if (texts.empty()) return wrong("there is no text to learn from");
@@ -140,12 +192,22 @@ Result<TextMap> TextMap::learn(std::span<const std::string> texts, std::span<con
   if (!std::ranges::all_of(targets, [](float x) { return std::isfinite(x); })) {
     return wrong("a vector to learn holds what is no number");
   }
+  CHECK(weights.empty() || weights.size() == texts.size());
+  if (!std::ranges::all_of(weights, [](float x) { return x >= 0 && std::isfinite(x); })) {
+    return wrong("a weight is no number of 0 or more");
+  }
   TextMap map(dims, options);
   map.weigh_rareness(texts);
   std::vector<Features> rows;
   rows.reserve(texts.size());
   for (const std::string& text : texts) rows.push_back(map.features_of(text));
-  map.fit(rows, targets);
+  std::vector<float> weighted(targets.begin(), targets.end());
+  for (size_t r = 0; r < weights.size(); ++r) {  // both sides by the root: the error by the weight
+    const float root = std::sqrt(weights[r]);
+    for (auto& [bucket, weight] : rows[r]) weight *= root;
+    for (size_t k = 0; k < dims; ++k) weighted[r * dims + k] *= root;
+  }
+  map.fit(rows, weighted);
   return map;
 }
 
@@ -163,6 +225,7 @@ void TextMap::to_bytes(std::string& out) const {
   put_fixed(&out, static_cast<uint32_t>(options_.bits));
   put_fixed(&out, options_.ridge);
   put_fixed(&out, static_cast<uint32_t>(options_.steps));
+  put_fixed(&out, options_.key_weight);
   const auto used = std::ranges::count_if(rareness_, [](float x) { return x > 0; });
   put_fixed(&out, static_cast<uint32_t>(used));
   for (size_t bucket = 0; bucket < rareness_.size(); ++bucket) {
@@ -181,7 +244,7 @@ Result<TextMap> TextMap::from_bytes(std::string_view bytes) {
   TextMapOptions options;
   if (!take_fixed(&bytes, &dims) || !take_fixed(&bytes, &bits) ||
       !take_fixed(&bytes, &options.ridge) || !take_fixed(&bytes, &steps) ||
-      !take_fixed(&bytes, &used)) {
+      !take_fixed(&bytes, &options.key_weight) || !take_fixed(&bytes, &used)) {
     return wrong("ends within its header");
   }
   options.bits = static_cast<int>(std::min<uint32_t>(bits, 1'000));

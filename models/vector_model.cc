@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 
 #include "models/row_math.h"
 #include "models/text_encoder.h"
@@ -13,15 +14,6 @@ namespace {
 
 constexpr size_t kVersionMax = 64;
 constexpr std::array<std::string_view, 2> kKindNames = {"als", "history-softmax"};
-
-bool valid_version(std::string_view version) {
-  const auto word = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
-  return !version.empty() && version.size() <= kVersionMax && word(version.front()) &&
-         std::ranges::all_of(version,
-                             [&](char c) { return word(c) || c == '.' || c == '_' || c == '-'; });
-}
 
 bool finite(std::span<const float> values) {
   return std::ranges::all_of(values, [](float x) { return std::isfinite(x); });
@@ -38,6 +30,15 @@ bool unit_or_zero(std::span<const float> rows) {
 
 }  // namespace
 
+bool valid_version(std::string_view version) {
+  const auto word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !version.empty() && version.size() <= kVersionMax && word(version.front()) &&
+         std::ranges::all_of(version,
+                             [&](char c) { return word(c) || c == '.' || c == '_' || c == '-'; });
+}
+
 std::string_view vector_model_kind_name(VectorModelKind kind) {
   return kKindNames[static_cast<size_t>(kind)];
 }
@@ -49,9 +50,26 @@ std::optional<VectorModelKind> parse_vector_model_kind(std::string_view name) {
 }
 
 std::string item_text(const Item& item) {
-  std::string text = item.title + "\n" + item.category;
-  for (const std::string& tag : item.tags) text += "\n" + tag;
-  text += "\n" + item.county + "\n" + item.creator_id.str();
+  std::string text;
+  const auto add = [&text](std::string_view what) {  // no control characters: what marks is ours
+    std::ranges::transform(what, std::back_inserter(text),
+                           [](char c) { return static_cast<unsigned char>(c) < 0x20 ? ' ' : c; });
+  };
+  const auto add_key = [&](std::string_view name, std::string_view key) {
+    if (key.empty()) return;
+    (((text += '\n') += TextMap::kKeyMark) += name) += ' ';
+    add(key);
+  };
+  add(item.title);
+  for (const std::string& tag : item.tags) add(" " + tag);
+  add(" " + item.category);
+  add_key("kind", item_kind_name(item.kind));
+  add_key("category", item.category);
+  for (const std::string& tag : item.tags) add_key("tag", tag);
+  add_key("creator", item.creator_id.view());
+  for (const size_t digits : {2, 4, 6}) {
+    if (item.county.size() >= digits) add_key("county", item.county.substr(0, digits));
+  }
   return text;
 }
 

@@ -30,8 +30,11 @@ enum class VectorModelKind : uint8_t { kAls, kHistorySoftmax };
 std::string_view vector_model_kind_name(VectorModelKind kind);  // "als", "history-softmax"
 std::optional<VectorModelKind> parse_vector_model_kind(std::string_view name);
 
+// 1..64 of A-Z a-z 0-9 . _ -, the first a letter or digit.
+bool valid_version(std::string_view version);
+
 struct VectorModelParts {
-  std::string version;  // 1..64 of A-Z a-z 0-9 . _ -, the first a letter or digit
+  std::string version;  // valid_version()
   VectorModelKind kind = VectorModelKind::kHistorySoftmax;
   double nearness = 1;                  // history softmax: of HistorySoftmaxOptions
   AlsOptions als;                       // als: what it was trained with; dims == kDims
@@ -44,7 +47,9 @@ struct VectorModelParts {
                                         // candidate; nullptr: new items have no vector
 };
 
-// What a map from text is learned from and applied to.
+// What a map from text is learned from and applied to: title, category and tags as text; and as
+// keys (TextMap::kKeyMark) kind, category, each tag, creator, and the county with its province and
+// prefecture.
 std::string item_text(const Item& item);
 
 struct ItemVectors {

@@ -6,6 +6,7 @@
 #include "serving/replay.h"
 #include "serving/serve.h"
 #include "serving/simulation.h"
+#include "serving/train.h"
 
 int main(int argc, char** argv) {
   using namespace shanhuo;  // NOLINT(google-build-using-namespace)
@@ -15,6 +16,8 @@ int main(int argc, char** argv) {
        check_verb},
       {"import", "FORMAT PATH", "makes items.ndjson and events.ndjson of a public data set", 2, 2,
        kImportFlags, import_verb},
+      {"train", "", "makes a model of what viewers chose, from event files or a log", 0, 0,
+       kTrainFlags, train_verb},
       {"evaluate", "SUITE", "a published protocol on real data: gowalla, grocery, ...", 1, 1,
        kEvaluateFlags, evaluate_verb},
       {"conformance",

@@ -40,6 +40,8 @@ std::vector<Setting> settings_of(ModelSettings& settings) {
           {"text.bits", &settings.text.bits},
           {"text.ridge", &settings.text.ridge},
           {"text.steps", &settings.text.steps},
+          {"text.key_weight", &settings.text.key_weight},
+          {"model.evidence_half", &settings.evidence_half},
           {"trend.weight", &settings.trend},
           {"trend.half_life_days", &settings.trend_days}};
 }
@@ -87,13 +89,20 @@ Result<ModelSettings> read_model_settings(const std::vector<std::string>& settin
   return read;
 }
 
-std::string describe(const ModelSettings& settings) {
+std::vector<std::pair<std::string, double>> list(const ModelSettings& settings) {
   ModelSettings copy = settings;
-  std::string all;
+  std::vector<std::pair<std::string, double>> all;
   for (const Setting& setting : settings_of(copy)) {
+    all.emplace_back(setting.name, number_of(setting.field));
+  }
+  return all;
+}
+
+std::string describe(const ModelSettings& settings) {
+  std::string all;
+  for (const auto& [name, number] : list(settings)) {
     char text[96];
-    std::snprintf(text, sizeof text, "%s%s=%g", all.empty() ? "" : " ", setting.name,
-                  number_of(setting.field));
+    std::snprintf(text, sizeof text, "%s%s=%g", all.empty() ? "" : " ", name.c_str(), number);
     all += text;
   }
   return all;

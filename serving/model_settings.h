@@ -1,7 +1,9 @@
-// Parameters of the learners by name, as `--set KEY=VALUE` gives them to `evaluate`.
+// Parameters of the learners by name, as `--set KEY=VALUE` gives them to `evaluate` and
+// `train`.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +17,7 @@ struct ModelSettings {
   AlsOptions als;
   HistorySoftmaxOptions softmax;
   TextMapOptions text;
+  double evidence_half = 10;  // VectorModelParts
   // Of what is popular lately, beside taste (evaluate_grocery.cc).
   double trend = 1;        // weight of the logarithm
   double trend_days = 20;  // in which a count halves
@@ -24,6 +27,9 @@ struct ModelSettings {
 // unknown and what is allowed; ranges are the learners' own to check.
 Result<ModelSettings> read_model_settings(const std::vector<std::string>& settings,
                                           const ModelSettings& defaults = {});
+
+// All of them, by name.
+std::vector<std::pair<std::string, double>> list(const ModelSettings& settings);
 
 // "softmax.dims=64 softmax.temperature=0.08 ...": all of them.
 std::string describe(const ModelSettings& settings);

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/json_writer.h"
 #include "serving/replay_lane.h"
+#include "serving/stream_lines.h"
 #include "serving/terminal.h"
 
 namespace shanhuo {
@@ -119,30 +120,6 @@ class Dealer {
   std::vector<std::unique_ptr<ReplayLane>> lanes_;
   std::vector<ReplayBatch> batches_;
   uint64_t dealt_ = 0;
-};
-
-class StreamLines final : public LineSource {
- public:
-  StreamLines(std::istream& in, uint64_t bytes_total) : in_(in), bytes_total_(bytes_total) {}
-  Result<bool> next(std::string& line) override {
-    if (!std::getline(in_, line)) {
-      if (!in_.bad()) return false;
-      return Error{ErrorCode::kIo, std::string("reading failed: ") + strerror(errno)};
-    }
-    ++number_;
-    bytes_ += line.size() + 1;
-    return true;
-  }
-  uint64_t number() const override { return number_; }
-  double share_done() const override {
-    return bytes_total_ == 0 ? -1.0
-                             : static_cast<double>(bytes_) / static_cast<double>(bytes_total_);
-  }
-
- private:
-  std::istream& in_;
-  const uint64_t bytes_total_;
-  uint64_t number_ = 0, bytes_ = 0;
 };
 
 void write_summary(const ReplaySummary& summary, JsonWriter& json) {

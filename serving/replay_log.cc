@@ -1,36 +1,14 @@
 // `shanhuo replay --from-log`: which log, which part of it, and what becomes of it.
-#include <filesystem>
-#include <limits>
-
 #include "base/clock.h"
 #include "serving/api_client.h"
 #include "serving/catalogue_lines.h"
 #include "serving/http.h"
 #include "serving/log_lines.h"
+#include "serving/log_source.h"
 #include "serving/replay.h"
-#include "serving/serve.h"
-#include "streaming/embedded_log.h"
-#include "streaming/kafka_log.h"
 
 namespace shanhuo {
 namespace {
-
-// The log of a data folder or of a backup; nobody else may have it open.
-Result<std::unique_ptr<EmbeddedLog>> open_log(const std::string& folder, const Clock& clock) {
-  const std::string path = folder + "/log";
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path + "/CURRENT", error)) {
-    return Error{ErrorCode::kNotFound, "is no data folder and no backup: log/ is missing"};
-  }
-  EmbeddedLogOptions options;
-  options.retention_h = std::numeric_limits<int32_t>::max();  // looking drops nothing
-  Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::open(path, options, clock);
-  if (log.ok() || log.error().code != ErrorCode::kConflict) return log;
-  return Error{ErrorCode::kConflict,
-               "an engine is running on it; stop it, or replay from a backup of it (shanhuo backup "
-               "DIR): " +
-                   log.error().message};
-}
 
 LogRange range_of(const CliArguments& arguments) {
   LogRange range;
@@ -39,24 +17,6 @@ LogRange range_of(const CliArguments& arguments) {
   if (arguments.given("from-ms")) range.from = Millis(arguments.integer("from-ms"));
   if (arguments.given("to-ms")) range.to = Millis(arguments.integer("to-ms"));
   return range;
-}
-
-// The cluster that the configuration names; an engine may run on it.
-Result<std::unique_ptr<EventLog>> open_topics(const CliArguments& arguments) {
-  ConfigErrors errors;
-  const EngineOptions options = read_options(arguments, errors);
-  if (!errors.empty()) return Error{ErrorCode::kInvalid, errors.front().to_string()};
-  auto log = KafkaLog::open(options.kafka);
-  if (!log.ok()) return log.error();
-  return std::unique_ptr<EventLog>(std::move(log).value());
-}
-
-Result<std::unique_ptr<EventLog>> open_source(const std::string& from, const Clock& clock,
-                                              const CliArguments& arguments) {
-  if (from == "kafka") return open_topics(arguments);
-  auto log = open_log(from, clock);
-  if (!log.ok()) return log.error();
-  return std::unique_ptr<EventLog>(std::move(log).value());
 }
 
 Result<ReplaySummary> replay_events(EventLog& log, const ReplayOptions& options,
@@ -119,7 +79,7 @@ Result<ReplaySummary> replay_catalogue(EventLog& log, const ReplayOptions& optio
 Result<ReplaySummary> replay_log(const std::string& from, const ReplayOptions& options,
                                  const CliArguments& arguments) {
   const WallClock clock;
-  const auto log = open_source(from, clock, arguments);
+  const auto log = open_log_source(from, clock, arguments);
   if (!log.ok()) return log.error();
   return arguments.text("topic") == "items" ? replay_catalogue(*log.value(), options, arguments)
                                             : replay_events(*log.value(), options, arguments);

@@ -74,6 +74,38 @@ TEST(TextMap, TextsWithoutAnythingKnownAreZero) {
   EXPECT_EQ(image(learn({""}, {1}, 1), "abc")[0], 0);
 }
 
+TEST(TextMap, AKeyCountsAsAWholeBesideTheText) {
+  const std::string fruit =
+                        "\n\x1f"
+                        "fruit",
+                    fish =
+                        "\n\x1f"
+                        "fish";
+  const Texts texts = {"aa" + fruit, "bb" + fruit, "cc" + fish, "dd" + fish};
+  const TextMap map = learn(texts, {1, 1, -1, -1}, 1, {.ridge = 0.1});
+  EXPECT_GT(image(map, "zz" + fruit)[0], 0.5F);  // of a title that says nothing
+  EXPECT_LT(image(map, fish + "\nzz")[0], -0.5F);
+  EXPECT_EQ(image(map,
+                  "zz\n\x1f"
+                  "fru")[0],
+            image(map, "zz\n")[0]);      // no n-grams of a key
+  EXPECT_EQ(image(map, "fruit")[0], 0);  // and no key without its mark
+  const TextMap deaf = learn(texts, {1, 1, -1, -1}, 1, {.ridge = 0.1, .key_weight = 0});
+  EXPECT_EQ(image(deaf, "zz" + fruit)[0], image(deaf, "zz\n")[0]);
+}
+
+TEST(TextMap, ATextThatWeighsNothingIsNotThere) {
+  const Texts texts = {"abc", "bcd", "bcd", "xyz"};
+  const TextMap map = learn(texts, {1, 2, 2, -3}, 1);
+  const std::vector<float> targets = {1, 2, 77, -3}, weights = {1, 2, 0, 1};
+  const TextMap same = TextMap::learn(texts, targets, 1, {}, weights).value();
+  for (const char* text : {"abc", "bcd", "xyz", "cx"}) {
+    EXPECT_NEAR(image(map, text)[0], image(same, text)[0], 1e-5) << text;
+  }
+  const std::vector<float> negative = {1, -1, 1, 1};
+  EXPECT_FALSE(TextMap::learn(texts, targets, 1, {}, negative).ok());
+}
+
 TEST(TextMap, ItsBytesGiveTheSameMap) {
   const TextMap map =
       learn({"猕猴桃", "苹果"}, {1, 2, 3, 4}, 2, {.bits = 9, .ridge = 0.25, .steps = 7});
@@ -110,6 +142,7 @@ TEST(TextMap, WhatCannotBeLearnedIsSaid) {
   EXPECT_NE(refusal({"a"}, {1}, {.bits = 7}).find("bits"), std::string::npos);
   EXPECT_NE(refusal({"a"}, {1}, {.ridge = 0}).find("ridge"), std::string::npos);
   EXPECT_NE(refusal({"a"}, {1}, {.steps = 0}).find("steps"), std::string::npos);
+  EXPECT_NE(refusal({"a"}, {1}, {.key_weight = -1}).find("key_weight"), std::string::npos);
 }
 
 }  // namespace

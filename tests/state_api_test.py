@@ -197,7 +197,7 @@ class LogTest(unittest.TestCase):
         picture = self.engine.totals("farmer"), self.engine.totals("second")
         running = run("replay", "--from-log", self.engine.data_dir, "--to", "http://127.0.0.1:1")
         self.assertEqual(running.returncode, 1)
-        self.assertIn("stop it, or replay from a backup", running.stderr)
+        self.assertIn("stop it, or read a backup", running.stderr)
         self.engine.stop()
         with Engine(settings=self.SETTINGS) as other:
             other.put_items(good("g"), good("h", creator_id="second"))
