@@ -70,6 +70,43 @@ void read_numbers(MapReader& map, const Option& option, std::span<double> number
   }
 }
 
+// A text with a grammar of its own.
+void check_festivals(const EngineOptions& options, const std::string& file, ConfigErrors& errors) {
+  if (const auto festivals = read_festivals(options.prices.festivals); !festivals.ok()) {
+    errors.push_back({file, 0, 0, "prices.festivals", festivals.error().message});
+  }
+}
+
+// Bounds that tie two keys together.
+void check_whole(const EngineOptions& options, const std::string& file, ConfigErrors& errors) {
+  const std::string wrong = wrong_together(options.ranking);
+  if (!wrong.empty()) errors.push_back({file, 0, 0, "ranking.retrieve_k", wrong});
+}
+
+void read_tree(const YamlNode& root, const std::string& file, EngineOptions& options,
+               ConfigErrors& errors) {
+  const std::vector<Option> table = option_table(options);
+  MapReader top(root, "", file, errors);
+  for (size_t begin = 0, end = 0; begin < table.size(); begin = end) {
+    while (end < table.size() && table[end].section == table[begin].section) ++end;
+    const std::string_view section = table[begin].section;
+    if (section.empty()) {
+      for (size_t i = begin; i < end; ++i) read_option(top, table[i]);
+      continue;
+    }
+    const YamlNode* node = top.any(section);
+    if (node == nullptr) continue;
+    MapReader map(*node, std::string(section), file, errors);
+    for (size_t i = begin; i < end; ++i) read_option(map, table[i]);
+    map.finish();
+  }
+  top.finish();
+  check_whole(options, file, errors);
+  check_festivals(options, file, errors);
+}
+
+}  // namespace
+
 void read_option(MapReader& map, const Option& option) {
   const auto integer = [&](auto* target) {
     int64_t wide = static_cast<int64_t>(*target);
@@ -106,50 +143,23 @@ void read_option(MapReader& map, const Option& option) {
       option.target);
 }
 
-// A text with a grammar of its own.
-void check_festivals(const EngineOptions& options, const std::string& file, ConfigErrors& errors) {
-  if (const auto festivals = read_festivals(options.prices.festivals); !festivals.ok()) {
-    errors.push_back({file, 0, 0, "prices.festivals", festivals.error().message});
-  }
-}
-
-// Bounds that tie two keys together.
-void check_whole(const EngineOptions& options, const std::string& file, ConfigErrors& errors) {
-  const RankingOptions& ranking = options.ranking;
+std::string wrong_together(const RankingOptions& ranking) {
   const int others = ranking.fresh_k + ranking.popular_k + ranking.in_turn_k;
-  if (others > ranking.retrieve_k) {
-    errors.push_back(
-        {file, 0, 0, "ranking.retrieve_k",
-         "must be at least fresh_k + popular_k + in_turn_k = " + std::to_string(others)});
-  }
+  if (others <= ranking.retrieve_k) return {};
+  return "must be at least fresh_k + popular_k + in_turn_k = " + std::to_string(others);
 }
-
-void read_tree(const YamlNode& root, const std::string& file, EngineOptions& options,
-               ConfigErrors& errors) {
-  const std::vector<Option> table = option_table(options);
-  MapReader top(root, "", file, errors);
-  for (size_t begin = 0, end = 0; begin < table.size(); begin = end) {
-    while (end < table.size() && table[end].section == table[begin].section) ++end;
-    const std::string_view section = table[begin].section;
-    if (section.empty()) {
-      for (size_t i = begin; i < end; ++i) read_option(top, table[i]);
-      continue;
-    }
-    const YamlNode* node = top.any(section);
-    if (node == nullptr) continue;
-    MapReader map(*node, std::string(section), file, errors);
-    for (size_t i = begin; i < end; ++i) read_option(map, table[i]);
-    map.finish();
-  }
-  top.finish();
-  check_whole(options, file, errors);
-  check_festivals(options, file, errors);
-}
-
-}  // namespace
 
 std::string Option::name() const {
   return section.empty() ? std::string(key) : std::string(section) + "." + std::string(key);
+}
+
+std::string_view Option::type() const {
+  return std::visit(
+      Overloaded{[](bool*) { return "boolean"; }, [](std::string*) { return "text"; },
+                 [](float*) { return "number"; }, [](double*) { return "number"; },
+                 [](const Enum&) { return "word"; }, [](std::span<double>) { return "numbers"; },
+                 [](auto*) { return "integer"; }},
+      target);
 }
 
 std::string Option::value() const {

@@ -27,6 +27,8 @@
 
 namespace shanhuo {
 
+class MapReader;
+
 enum class ClockKind : uint8_t { kWall, kCaller };
 enum class StreamKind : uint8_t { kEmbedded, kKafka };
 
@@ -108,11 +110,17 @@ struct Option {
   std::string_view unit;   // "", "ms", "fen", ...
   std::string_view about;  // what it is, and what raising it costs
 
-  std::string name() const;   // "ranking.retrieve_k"
-  std::string value() const;  // as YAML
+  std::string name() const;       // "ranking.retrieve_k"
+  std::string_view type() const;  // boolean, integer, number, numbers, text, word
+  std::string value() const;      // as YAML
 };
 
 std::vector<Option> option_table(EngineOptions& options);
+
+// One key of a map, into the option's target.
+void read_option(MapReader& map, const Option& option);
+// What is wrong with values that are right one by one, of ranking.retrieve_k; empty: nothing.
+std::string wrong_together(const RankingOptions& ranking);
 
 // Reads the file's text over `options`; errors are appended.
 void read_engine_options(std::string_view text, const std::string& file, EngineOptions& options,

@@ -15,8 +15,4 @@ namespace shanhuo {
 std::optional<Program> read_program(std::string_view text, const std::string& file,
                                     ConfigErrors& errors);
 
-// The same file with `enabled:` set: only that value's bytes change, or one line is added in front
-// of the key that follows `id:`. Requires: `text` is a program that read_program() accepts.
-std::string with_enabled(std::string_view text, bool enabled);
-
 }  // namespace shanhuo

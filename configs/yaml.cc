@@ -175,6 +175,12 @@ size_t find_control_character(std::string_view text) {
 
 }  // namespace
 
+std::string joined(const ConfigErrors& errors) {
+  std::string out;
+  for (const ConfigError& error : errors) out += (out.empty() ? "" : "\n") + error.to_string();
+  return out;
+}
+
 std::string ConfigError::to_string() const {
   std::string out = file;
   if (line > 0) out += ":" + std::to_string(line) + ":" + std::to_string(column);

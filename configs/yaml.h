@@ -34,6 +34,7 @@ struct ConfigError {
   std::string to_string() const;
 };
 using ConfigErrors = std::vector<ConfigError>;
+std::string joined(const ConfigErrors& errors);  // a line each
 
 struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMap };

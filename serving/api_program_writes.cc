@@ -7,7 +7,7 @@
 namespace shanhuo {
 
 // Answers with the program as it is now, or with what was wrong.
-void HttpApi::change_program(Call& call, const ProgramEdit& edit,
+void HttpApi::change_program(Call& call, const ConfigEdit& edit,
                              const std::optional<std::string>& if_revision,
                              const std::function<FieldError(const ConfigError&)>& field_of) {
   ConfigErrors wrong;
@@ -40,7 +40,7 @@ void HttpApi::put_program(Call& call) {
   if (definition.find("id") == nullptr) {
     definition.as_object().insert(definition.as_object().begin(), {"id", call.arguments[0]});
   }
-  const ProgramEdit edit = body.yaml ? whole_file(*body.yaml) : whole_program(definition);
+  const ConfigEdit edit = body.yaml ? whole_file(*body.yaml) : whole_definition(definition);
   change_program(call, edit, body.if_revision,
                  [&](const ConfigError& error) { return program_field(error, body); });
 }

@@ -15,7 +15,6 @@ namespace shanhuo {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::chrono::milliseconds kUpkeepPeriod{100};
 constexpr Millis kPopularPeriod{5'000};
 constexpr int kTailShownMs = 200;
 
@@ -48,12 +47,6 @@ Status check_unclaimed(const EngineOptions& options) {
                    folder + " to state"};
 }
 
-std::string join(const ConfigErrors& errors) {
-  std::string out;
-  for (const ConfigError& error : errors) out += (out.empty() ? "" : "\n") + error.to_string();
-  return out;
-}
-
 }  // namespace
 
 // Stands last among the restored parts: prices take over the programs once the delivered totals are
@@ -78,6 +71,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       time_(make_time(options_, clock, pipeline_)),
       catalogue_(interner_, [this](const Item& item) { return encode_item(item, options_.text); }),
       programs_(config_dir + "/programs"),
+      experiments_(config_dir + "/experiments", [this] { return *ranking_.get(); }),
       prices_(price_options(options_), make_price_law(options_.price_law)),
       calibration_(options_.calibration),
       values_(options_.value.enabled ? std::make_unique<ValueLearner>(options_.value) : nullptr),
@@ -98,8 +92,9 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options,
   std::unique_ptr<Engine> engine(new Engine(options, config_dir, clock));
   engine->programs_.reload();
   if (const ConfigErrors errors = engine->programs_.errors(); !errors.empty()) {
-    return Error{ErrorCode::kInvalid, join(errors)};
+    return Error{ErrorCode::kInvalid, joined(errors)};
   }
+  engine->reload_experiments();
   if (const Status status = engine->open_parts(std::move(fence)); !status.ok())
     return status.error();
   if (const Status status = engine->start(); !status.ok()) return status.error();
@@ -261,35 +256,6 @@ void Engine::stop() {
       std::fprintf(stderr, "stop: %s\n", status.error().message.c_str());
     }
     log_->settle();
-  }
-}
-
-void Engine::upkeep() {
-  int rounds = 0;
-  const ProgramSet* graduates_of = &world_.get()->programs();
-  std::unique_lock lock(stop_mutex_);
-  while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; })) {
-    lock.unlock();
-    if (++rounds % 3 == 0) {
-      const ConfigErrors before = programs_.errors();
-      const bool changed = programs_.reload();
-      const ConfigErrors errors = programs_.errors();
-      if (!changed && !errors.empty() && join(errors) != join(before)) {
-        std::fprintf(stderr, "programs: refused, the last good set stays:\n%s\n",
-                     join(errors).c_str());
-      }
-    }
-    refresh_world();
-    if (const auto world = world_.get(); rounds % 10 == 0 || graduates_of != &world->programs()) {
-      graduates_.set(find_graduates(*world, totals_));
-      graduates_of = &world->programs();
-    }
-    if (!time_.by_caller()) {  // else behind answers (ranker.h)
-      prices_.step(time_.now());
-      prices_.resolve(time_.now());
-    }
-    if (rounds % 10 == 0) calibration_.publish();
-    lock.lock();
   }
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "configs/engine_options.h"
+#include "configs/experiment_store.h"
 #include "configs/program_store.h"
 #include "features/item_totals.h"
 #include "models/calibration.h"
@@ -43,9 +45,10 @@ namespace shanhuo {
 
 class Engine {
  public:
-  // `config_dir` holds programs/. Fails when a folder cannot be opened, the state does not hold, or
-  // a program file is broken (kInvalid, all errors in the text). `clock` must outlive the engine.
-  // `fence` is asked before each checkpoint is written (streaming/checkpoint.h).
+  // `config_dir` holds programs/ and experiments/. Fails when a folder cannot be opened, the state
+  // does not hold, or a program file is broken (kInvalid, all errors in the text). `clock` must
+  // outlive the engine. `fence` is asked before each checkpoint is written
+  // (streaming/checkpoint.h).
   static Result<std::unique_ptr<Engine>> open(const EngineOptions& options,
                                               const std::string& config_dir, const Clock& clock,
                                               CheckpointStore::Fence fence = nullptr);
@@ -69,12 +72,12 @@ class Engine {
   Status backup(const std::string& directory);
   // Changes or deletes a program's file on behalf of `who`; live, and in the book of changes, when
   // this returns (configs/program_store.h).
-  Result<ProgramChange> write_program(std::string_view id, const ProgramEdit& edit,
+  Result<ConfigChange> write_program(std::string_view id, const ConfigEdit& edit,
+                                     const std::optional<std::string>& if_revision,
+                                     const std::string& who, ConfigErrors& wrong);
+  Result<ConfigChange> remove_program(std::string_view id,
                                       const std::optional<std::string>& if_revision,
-                                      const std::string& who, ConfigErrors& wrong);
-  Result<ProgramChange> remove_program(std::string_view id,
-                                       const std::optional<std::string>& if_revision,
-                                       const std::string& who);
+                                      const std::string& who);
 
   // True, or what is missing: state restored, log reachable, index built.
   bool ready(std::string& why) const;
@@ -93,6 +96,7 @@ class Engine {
   std::shared_ptr<const Graduates> graduates() const { return graduates_.get(); }
   const FeatureStore& features() const { return *features_; }
   const ProgramStore& programs() const { return programs_; }
+  const ExperimentStore& experiments() const { return experiments_; }
   const PriceController& prices() const { return prices_; }
   const ValueLearner* values() const { return values_.get(); }  // nullptr: off
   const TrafficBook& requests() const { return requests_; }
@@ -106,6 +110,7 @@ class Engine {
 
  private:
   class SeedPrices;
+  static constexpr std::chrono::milliseconds kUpkeepPeriod{100};
 
   Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock);
   Status open_parts(CheckpointStore::Fence fence);
@@ -116,8 +121,10 @@ class Engine {
   Result<Appended> append_and_wait(Topic topic, uint32_t partition,
                                    const std::vector<AppendRecord>& records);
   bool wait_applied(Topic topic, const Appended& appended);
-  ProgramJournal journal_of(const std::string& who);
+  ConfigJournal journal_of(const std::string& who);
   void take_over_programs();
+  static void reload(ConfigStore& store, const char* what);
+  void reload_experiments();
   void refresh_world();
   void end_upkeep();
   void upkeep();
@@ -134,6 +141,8 @@ class Engine {
   Interner interner_;
   CatalogueState catalogue_;
   ProgramStore programs_;
+  ExperimentStore experiments_;
+  std::shared_ptr<const RankingOptions> experiments_base_;  // what they were read against
   PriceController prices_;
   CalibrationLearner calibration_;
   std::unique_ptr<ValueLearner> values_;  // nullptr: off

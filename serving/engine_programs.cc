@@ -1,6 +1,7 @@
-// How programs reach the engine's parts: prices take over a set and its day's goals, the world
-// follows.
+// How programs and experiments reach the engine's parts: files that changed are taken over, prices
+// take over a set of programs and its day's goals, the world follows.
 #include <algorithm>
+#include <cstdio>
 
 #include "ranking/calendar.h"
 #include "serving/engine.h"
@@ -48,6 +49,48 @@ void Engine::refresh_world() {
   if (another_day || prices_.table()->programs_version != programs->version) take_over_programs();
   if (&before->catalogue() == catalogue.get() && &before->programs() == programs.get()) return;
   world_.set(build_world(catalogue, programs, before.get()));
+}
+
+// What is refused is said once.
+void Engine::reload(ConfigStore& store, const char* what) {
+  const ConfigErrors before = store.errors();
+  const bool changed = store.reload();
+  const ConfigErrors errors = store.errors();
+  if (changed || errors.empty() || joined(errors) == joined(before)) return;
+  std::fprintf(stderr, "%s: refused, the last good set stays:\n%s\n", what, joined(errors).c_str());
+}
+
+// Broken ones never keep the engine from starting: its pages then say what they go without.
+void Engine::reload_experiments() {
+  const std::shared_ptr<const RankingOptions> base = ranking_.get();
+  if (experiments_base_ != base) experiments_.read_anew();  // its values are laid over others
+  experiments_base_ = base;
+  reload(experiments_, "experiments");
+  metrics_.experiments_refused.set(experiments_.errors().empty() ? 0 : 1);
+}
+
+void Engine::upkeep() {
+  int rounds = 0;
+  const ProgramSet* graduates_of = &world_.get()->programs();
+  std::unique_lock lock(stop_mutex_);
+  while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; })) {
+    lock.unlock();
+    if (++rounds % 3 == 0) {
+      reload(programs_, "programs");
+      reload_experiments();
+    }
+    refresh_world();
+    if (const auto world = world_.get(); rounds % 10 == 0 || graduates_of != &world->programs()) {
+      graduates_.set(find_graduates(*world, totals_));
+      graduates_of = &world->programs();
+    }
+    if (!time_.by_caller()) {  // else behind answers (ranker.h)
+      prices_.step(time_.now());
+      prices_.resolve(time_.now());
+    }
+    if (rounds % 10 == 0) calibration_.publish();
+    lock.lock();
+  }
 }
 
 }  // namespace shanhuo

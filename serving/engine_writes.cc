@@ -65,24 +65,24 @@ Status Engine::forget(std::string_view user_id) {
   return {};
 }
 
-ProgramJournal Engine::journal_of(const std::string& who) {
-  return [this, who](const ProgramChange& change) {
+ConfigJournal Engine::journal_of(const std::string& who) {
+  return [this, who](const ConfigChange& change) {
     return changes_->append({clock_.now(), who, change.id, change.what, change.from, change.to});
   };
 }
 
-Result<ProgramChange> Engine::write_program(std::string_view id, const ProgramEdit& edit,
-                                            const std::optional<std::string>& if_revision,
-                                            const std::string& who, ConfigErrors& wrong) {
-  Result<ProgramChange> change = programs_.write(id, edit, if_revision, journal_of(who), wrong);
+Result<ConfigChange> Engine::write_program(std::string_view id, const ConfigEdit& edit,
+                                           const std::optional<std::string>& if_revision,
+                                           const std::string& who, ConfigErrors& wrong) {
+  Result<ConfigChange> change = programs_.write(id, edit, if_revision, journal_of(who), wrong);
   refresh_world();
   return change;
 }
 
-Result<ProgramChange> Engine::remove_program(std::string_view id,
-                                             const std::optional<std::string>& if_revision,
-                                             const std::string& who) {
-  Result<ProgramChange> change = programs_.remove(id, if_revision, journal_of(who));
+Result<ConfigChange> Engine::remove_program(std::string_view id,
+                                            const std::optional<std::string>& if_revision,
+                                            const std::string& who) {
+  Result<ConfigChange> change = programs_.remove(id, if_revision, journal_of(who));
   refresh_world();
   return change;
 }

@@ -85,7 +85,7 @@ class HttpApi {
   void put_program(Call& call);
   void patch_program(Call& call);
   void delete_program(Call& call);
-  void change_program(Call& call, const ProgramEdit& edit,
+  void change_program(Call& call, const ConfigEdit& edit,
                       const std::optional<std::string>& if_revision,
                       const std::function<FieldError(const ConfigError&)>& field_of);
   // api_people.cc

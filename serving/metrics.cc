@@ -273,8 +273,10 @@ std::string Metrics::render() const {
   add_counter(out, "retrieval_found_total", "Of those, the ones that the index finds.",
               retrieval_found.value());
   add_counters(out, "degraded_total", "Answers that did without a stage.", degraded);
-  add_counters(out, "experiment_exposures_total", "Requests that took part in an experiment.",
+  add_counters(out, "experiment_exposures_total", "Units that met a variation, each once.",
                experiment_exposures);
+  add_gauge(out, "experiments_refused", "1 when experiment files on disk are refused.",
+            experiments_refused.value());
   add_gauge(out, "user_loss_ratio", "Organic value given up for inserted items.",
             user_loss_ratio.value());
   add_counter(out, "decisions_lost_total", "Decisions that a crash has forgotten.",

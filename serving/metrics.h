@@ -132,7 +132,8 @@ class Metrics {
   Counter rank_requests, rank_errors;
   CounterFamily degraded{{"stage"}, 50};
   CounterFamily experiment_exposures{{"experiment", "variation"}, 2000};
-  Counter boosts_inserted;  // slots of rank answers
+  Gauge experiments_refused;  // 1: files on disk are not those that run
+  Counter boosts_inserted;    // slots of rank answers
   // New items: pages that tried one, and candidates of pages that wait to be tried or will not be.
   Counter new_items_tried, new_items_waiting, new_items_retired, new_items_refused;
   // What answers cost viewers, in thousandths of a fen: all of it, and of that what draws cost

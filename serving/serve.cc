@@ -302,10 +302,14 @@ int rebuild_verb(const CliArguments& arguments) {
 
 int check_verb(const CliArguments& arguments) {
   ConfigErrors errors;
-  read_options(arguments, errors);
+  const EngineOptions options = read_options(arguments, errors);
   ProgramStore programs(config_folder(arguments) + "/programs");
   programs.reload();
   for (const ConfigError& error : programs.errors()) errors.push_back(error);
+  ExperimentStore experiments(config_folder(arguments) + "/experiments",
+                              [&] { return options.ranking; });
+  experiments.reload();
+  for (const ConfigError& error : experiments.errors()) errors.push_back(error);
   for (const ConfigError& error : errors) std::printf("%s\n", error.to_string().c_str());
   if (!errors.empty()) return kExitUsage;
   ConfigErrors warnings = warnings_of(*programs.current(), WallClock().now());
@@ -317,8 +321,8 @@ int check_verb(const CliArguments& arguments) {
   for (const ConfigError& warning : warnings) {
     std::printf("%s (warning)\n", warning.to_string().c_str());
   }
-  std::printf("ok: %s and %zu programs\n", arguments.config_file.c_str(),
-              programs.current()->programs.size());
+  std::printf("ok: %s, %zu programs and %zu experiments\n", arguments.config_file.c_str(),
+              programs.current()->programs.size(), experiments.current()->experiments().size());
   return kExitDone;
 }
 

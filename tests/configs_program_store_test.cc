@@ -54,14 +54,14 @@ class ProgramStoreTest : public testing::Test {
                      const std::optional<std::string>& if_revision) {
     return write_program(id, program_patch(Value::Object{{"enabled", enabled}}), if_revision);
   }
-  Status write_program(const std::string& id, const ProgramEdit& edit,
+  Status write_program(const std::string& id, const ConfigEdit& edit,
                        const std::optional<std::string>& if_revision = std::nullopt) {
     wrong_.clear();
-    const Result<ProgramChange> change = store_.write(id, edit, if_revision, journal(), wrong_);
+    const Result<ConfigChange> change = store_.write(id, edit, if_revision, journal(), wrong_);
     return change.ok() ? Status() : change.error();
   }
-  ProgramJournal journal() {
-    return [this](const ProgramChange& change) -> Status {
+  ConfigJournal journal() {
+    return [this](const ConfigChange& change) -> Status {
       journal_ += change.id + " " + change.from + " " + change.to + "\n";
       return {};
     };
@@ -282,11 +282,11 @@ TEST_F(ProgramStoreTest, AWholeProgramReplacesTheOneThatIsThereEvenABrokenOne) {
        Value::Object{{"start", "2026-01-01T00:00:00Z"}, {"end", "2026-01-02T00:00:00Z"}}},
       {"goals",
        Value::Array{Value::Object{{"unit", "click"}, {"at_least", 1}, {"missed_value_fen", 2}}}}};
-  ASSERT_TRUE(write_program("a", whole_program(definition)).ok()) << wrong();
+  ASSERT_TRUE(write_program("a", whole_definition(definition)).ok()) << wrong();
   EXPECT_EQ(text("a.yaml"), program("a", "priority: 2  # why\n"));
   write("a.yaml", "id: [");
   EXPECT_FALSE(store_.reload());
-  ASSERT_TRUE(write_program("a", whole_program(definition)).ok()) << wrong();
+  ASSERT_TRUE(write_program("a", whole_definition(definition)).ok()) << wrong();
   EXPECT_TRUE(store_.errors().empty());
 }
 
@@ -303,7 +303,7 @@ TEST_F(ProgramStoreTest, AnIdIsNeverChangedNorAFileOfAnotherTaken) {
 TEST_F(ProgramStoreTest, WhatTheJournalCannotTakeIsNotWritten) {
   write("a.yaml", program("a"));
   store_.reload();
-  const auto full = [](const ProgramChange&) { return Status(Error{ErrorCode::kIo, "full"}); };
+  const auto full = [](const ConfigChange&) { return Status(Error{ErrorCode::kIo, "full"}); };
   EXPECT_FALSE(
       store_.write("a", program_patch(Value::Object{{"priority", 1}}), std::nullopt, full, wrong_)
           .ok());

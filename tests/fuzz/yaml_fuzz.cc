@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "configs/config_edit.h"
 #include "configs/engine_options.h"
 #include "configs/program_reader.h"
 

@@ -1,0 +1,276 @@
+#include "configs/experiment_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <span>
+
+#include "base/ids.h"
+#include "configs/experiment_check.h"
+#include "configs/program_campaign.h"
+#include "configs/reader.h"
+#include "features/exposure_token.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr size_t kVariationsMax = 20;
+constexpr size_t kListMax = 20;
+constexpr size_t kNameBytesMax = 256;
+constexpr double kWeightsOff = 1e-6;  // thirds are written with as many digits
+
+std::string spell(double number) {
+  char buffer[32];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, number);
+  return error == std::errc() ? std::string(buffer, end) : "?";
+}
+
+// A name of the file's own making: an id, a layer, a key.
+void read_name(MapReader& map, std::string_view key, std::string& target) {
+  map.text(key, target, kIdBytesMax);
+  const YamlNode* node = map.find(key);
+  if (node != nullptr && node->kind == YamlNode::Kind::kScalar && !valid_id(node->text) &&
+      node->text.size() <= kIdBytesMax) {
+    map.error(key, "must be 1..128 bytes without control characters");
+  }
+}
+
+void read_title(MapReader& parent, Experiment& experiment) {
+  const YamlNode* node = parent.map("name");
+  if (node == nullptr) return;
+  MapReader map(*node, "name", parent.file(), parent.errors());
+  map.text("zh-CN", experiment.name_zh, kNameBytesMax);
+  map.text("en", experiment.name_en, kNameBytesMax);
+  map.finish();
+}
+
+void read_range(MapReader& map, Experiment& experiment) {
+  const YamlNode* list = map.list("range");
+  if (list == nullptr) return;
+  double ends[2] = {0, 1};
+  bool good = list->items.size() == 2;
+  for (size_t i = 0; i < 2 && good; ++i) {
+    const YamlNode& item = list->items[i];
+    good = item.kind == YamlNode::Kind::kScalar && item.plain &&
+           parse_json_number(item.text, ends[i]) && ends[i] >= 0 && ends[i] <= 1;
+  }
+  if (!good) return map.error("range", "must be [low, high], two numbers from 0 to 1");
+  if (ends[0] >= ends[1]) {
+    map.error("range", "[" + spell(ends[0]) + ", " + spell(ends[1]) +
+                           "] holds nobody: low must be below high");
+  }
+  experiment.range = {ends[0], ends[1]};
+}
+
+void read_hash(MapReader& parent, Experiment& experiment) {
+  const YamlNode* node = parent.map("hash");
+  if (node == nullptr) return;
+  MapReader map(*node, "hash", parent.file(), parent.errors());
+  read_name(map, "attribute", experiment.attribute);
+  if (experiment.attribute.find('.') != std::string::npos) {
+    map.error("attribute", experiment.attribute + " must be one attribute, not a path");
+  }
+  int version = 2;
+  map.integer("version", version, 1, 2);
+  if (version == 1) {
+    map.error("version", "1 is for payloads of others: its seeds depend on each other; must be 2");
+  }
+  read_name(map, "seed", experiment.seed);
+  if (experiment.seed.starts_with("layer:")) {
+    map.error("seed", experiment.seed + " is a layer's; must not begin with layer:");
+  }
+  map.finish();
+}
+
+void read_schedule(MapReader& parent, Experiment& experiment) {
+  const YamlNode* node = parent.map("schedule");
+  if (node == nullptr) return;
+  MapReader map(*node, "schedule", parent.file(), parent.errors());
+  const size_t errors_before = parent.errors().size();
+  Millis start, end;
+  map.time("start", start);
+  map.time("end", end);
+  if (map.has("start")) experiment.start = start;
+  if (map.has("end")) experiment.end = end;
+  const bool both = experiment.start && experiment.end;
+  if (both && parent.errors().size() == errors_before && end <= start) {
+    map.error("end", "must come after start");
+  }
+  map.finish();
+  if (!map.has("start") && !map.has("end")) parent.error("schedule", "needs start, end or both");
+}
+
+void read_variation(const YamlNode& node, size_t index, MapReader& parent,
+                    const RankingOptions& base, Experiment& experiment) {
+  ExperimentVariation variation;
+  MapReader map(node, "variations[" + std::to_string(index) + "]", parent.file(), parent.errors());
+  map.require({"key", "weight"});
+  read_name(map, "key", variation.key);
+  map.number("weight", variation.weight, 0, 1);
+  variation.set = read_parameters(map, "set", base);
+  if (const YamlNode* set = map.find("set")) variation.definition = to_value(*set);
+  map.finish();
+  variation.hash = variation_hash(experiment.id, variation.key);
+  for (const ExperimentVariation& earlier : experiment.variations) {
+    if (!variation.key.empty() && earlier.key == variation.key) {
+      map.error("key", variation.key + " is the key of a variation before it");
+    }
+  }
+  experiment.variations.push_back(std::move(variation));
+}
+
+void read_variations(MapReader& map, const RankingOptions& base, Experiment& experiment) {
+  const YamlNode* list = map.list("variations");
+  if (list == nullptr) return;
+  if (list->items.size() < 2 || list->items.size() > kVariationsMax) {
+    return map.error("variations", "are " + std::to_string(list->items.size()) + ", 2 to " +
+                                       std::to_string(kVariationsMax) + " are allowed");
+  }
+  const size_t errors_before = map.errors().size();
+  for (size_t i = 0; i < list->items.size(); ++i) {
+    read_variation(list->items[i], i, map, base, experiment);
+  }
+  if (map.errors().size() != errors_before) return;
+  double sum = 0;
+  std::vector<double> weights;
+  for (const ExperimentVariation& variation : experiment.variations) {
+    weights.push_back(variation.weight);
+    sum += variation.weight;
+  }
+  if (std::abs(sum - 1) > kWeightsOff) {
+    return map.error("variations", "have weights that add up to " + spell(sum) + ", must be 1");
+  }
+  experiment.ranges = bucket_ranges(static_cast<int>(weights.size()), experiment.coverage, weights);
+  experiment.whole =
+      experiment.coverage == 1 && std::find(weights.begin(), weights.end(), 1.0) != weights.end();
+}
+
+void read_prerequisites(MapReader& parent, Experiment& experiment) {
+  const YamlNode* list = parent.list("prerequisites");
+  if (list == nullptr) return;
+  if (list->items.size() > kListMax) {
+    return parent.error("prerequisites", "are more than " + std::to_string(kListMax));
+  }
+  for (size_t i = 0; i < list->items.size(); ++i) {
+    ExperimentPrerequisite prerequisite;
+    MapReader map(list->items[i], "prerequisites[" + std::to_string(i) + "]", parent.file(),
+                  parent.errors());
+    map.require({"experiment", "variation"});
+    read_name(map, "experiment", prerequisite.experiment);
+    if (const YamlNode* test = map.any("variation")) {
+      prerequisite.test = to_value(*test);
+      std::vector<ConditionError> errors;
+      Result<Condition> condition =
+          Condition::compile(Value::Object{{"variation", prerequisite.test}}, {}, &errors);
+      if (condition.ok()) prerequisite.condition = std::move(condition).value();
+      for (const ConditionError& error : errors) map.error("variation", error.detail);
+    }
+    map.finish();
+    experiment.prerequisites.push_back(std::move(prerequisite));
+  }
+}
+
+void read_guardrails(MapReader& parent, Experiment& experiment) {
+  const YamlNode* list = parent.list("guardrails");
+  if (list == nullptr) return;
+  if (list->items.size() > kListMax) {
+    return parent.error("guardrails", "are more than " + std::to_string(kListMax));
+  }
+  // The first three are worse when they fall.
+  static const std::vector<std::string_view> kMetrics = {"organic_ctr",  "watch_time", "delivery",
+                                                         "dislike_rate", "error_rate", "latency"};
+  for (size_t i = 0; i < list->items.size(); ++i) {
+    Guardrail guardrail;
+    MapReader map(list->items[i], "guardrails[" + std::to_string(i) + "]", parent.file(),
+                  parent.errors());
+    map.require({"metric"});
+    int metric = -1;
+    map.one_of("metric", kMetrics, metric);
+    map.number("max_drop", guardrail.max_drop, 1e-6, 1);
+    map.number("max_rise", guardrail.max_rise, 1e-6, 10);
+    map.finish();
+    if (metric >= 0) {
+      guardrail.metric = kMetrics[static_cast<size_t>(metric)];
+      const std::string_view wanted = metric < 3 ? "max_drop" : "max_rise";
+      const std::string_view other = metric < 3 ? "max_rise" : "max_drop";
+      if (map.has(other)) {
+        map.error(other, "is not for " + guardrail.metric + ", use " + std::string(wanted));
+      }
+      if (!map.has(wanted)) map.error(wanted, "is missing");
+    }
+    experiment.guardrails.push_back(std::move(guardrail));
+  }
+}
+
+void read_flags(MapReader& map, Experiment& experiment) {
+  map.boolean("enabled", experiment.enabled);
+  map.boolean("holdout", experiment.holdout);
+  map.number("coverage", experiment.coverage, 0, 1);
+  if (experiment.holdout && map.has("prerequisites")) {
+    map.error("prerequisites", "are not for a holdout: it is decided before all others");
+  }
+}
+
+Experiment read_fields(MapReader& map, const RankingOptions& base) {
+  Experiment experiment;
+  map.require({"id", "layer", "variations"});
+  read_name(map, "id", experiment.id);
+  experiment.seed = experiment.id;
+  read_title(map, experiment);
+  read_name(map, "layer", experiment.layer);
+  read_range(map, experiment);
+  read_hash(map, experiment);
+  read_flags(map, experiment);
+  experiment.condition = read_condition(map, "condition", false);
+  if (const YamlNode* condition = map.find("condition")) {
+    experiment.condition_source = to_value(*condition);
+  }
+  read_schedule(map, experiment);
+  read_variations(map, base, experiment);
+  read_prerequisites(map, experiment);
+  read_guardrails(map, experiment);
+  map.finish();
+  return experiment;
+}
+
+}  // namespace
+
+std::optional<Experiment> read_experiment(std::string_view text, const std::string& file,
+                                          const RankingOptions& base, ConfigErrors& errors) {
+  const size_t errors_before = errors.size();
+  YamlNode root;
+  if (!parse_yaml(text, file, root, errors)) return std::nullopt;
+  if (root.kind != YamlNode::Kind::kMap) {
+    errors.push_back({file, root.line, root.column, "", "must be a map of keys"});
+    return std::nullopt;
+  }
+  MapReader map(root, "", file, errors);
+  Experiment experiment = read_fields(map, base);
+  if (errors.size() != errors_before) return std::nullopt;
+  experiment.hash = BucketHash(experiment.seed, 2);
+  experiment.file = file;
+  experiment.revision = revision_of(text);
+  return experiment;
+}
+
+std::shared_ptr<const ExperimentSet> read_experiments(std::vector<ConfigFile>& files,
+                                                      const RankingOptions& base,
+                                                      ConfigErrors& errors) {
+  const size_t errors_before = errors.size();
+  std::vector<Experiment> experiments;
+  std::vector<YamlNode> roots;
+  for (ConfigFile& file : files) {
+    std::optional<Experiment> experiment = read_experiment(file.text, file.path, base, errors);
+    if (!experiment) continue;
+    file.id = experiment->id;
+    experiments.push_back(std::move(*experiment));
+    ConfigErrors none;
+    roots.emplace_back();
+    parse_yaml(file.text, file.path, roots.back(), none);
+  }
+  check_together(experiments, roots, experiments.size() == files.size(), errors);
+  if (errors.size() != errors_before) return nullptr;
+  return std::make_shared<const ExperimentSet>(std::move(experiments));
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,28 @@
+#include "configs/experiment_store.h"
+
+#include "configs/experiment_reader.h"
+
+namespace shanhuo {
+
+ExperimentStore::ExperimentStore(std::string folder, std::function<RankingOptions()> base)
+    : ConfigStore("experiment", std::move(folder),
+                  [this](std::vector<ConfigFile>& files, ConfigErrors& errors) {
+                    return compile(files, errors);
+                  }),
+      base_(std::move(base)),
+      current_(std::make_shared<const ExperimentSet>()) {}
+
+ConfigEdit ExperimentStore::patch(Value patch) const {
+  return definition_patch(std::move(patch), [this](std::string_view text, ConfigErrors& errors) {
+    return read_experiment(text, "", base_(), errors).has_value();
+  });
+}
+
+ConfigStore::Publish ExperimentStore::compile(std::vector<ConfigFile>& files,
+                                              ConfigErrors& errors) {
+  std::shared_ptr<const ExperimentSet> set = read_experiments(files, base_(), errors);
+  if (!errors.empty()) return nullptr;  // of files that could not be opened, too
+  return [this, set] { current_.set(set); };
+}
+
+}  // namespace shanhuo

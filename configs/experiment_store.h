@@ -1,0 +1,35 @@
+// The folder of experiment files (config_store.h), and the set of experiments that is live.
+//
+// Thread-safe. current() takes no file lock.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/published.h"
+#include "configs/config_store.h"
+#include "configs/experiment.h"
+
+namespace shanhuo {
+
+class ExperimentStore final : public ConfigStore {
+ public:
+  // Does not read yet. `folder` may be missing: no experiments. `base` gives the options that
+  // variations' values are laid over; when they change, read_anew().
+  ExperimentStore(std::string folder, std::function<RankingOptions()> base);
+
+  std::shared_ptr<const ExperimentSet> current() const { return current_.get(); }
+
+  // RFC 7396. kNotFound without a file, kConflict when it is broken.
+  ConfigEdit patch(Value patch) const;
+
+ private:
+  Publish compile(std::vector<ConfigFile>& files, ConfigErrors& errors);
+
+  const std::function<RankingOptions()> base_;
+  Published<ExperimentSet> current_;
+};
+
+}  // namespace shanhuo
