@@ -27,6 +27,15 @@ void for_each_line(std::string_view text, const Take& take) {
   }
 }
 
+// Without the lines that are keys.
+std::string_view without_keys(std::string_view text, std::string& room) {
+  if (text.find(TextMap::kKeyMark) == text.npos) return text;
+  for_each_line(text, [&room](std::string_view line) {
+    if (!line.starts_with(TextMap::kKeyMark)) room.append(line) += '\n';
+  });
+  return room;
+}
+
 // One number a column: the inner products of the columns of a and b, row-major.
 std::vector<double> column_products(std::span<const float> a, std::span<const float> b,
                                     size_t columns) {
@@ -51,18 +60,15 @@ std::vector<double> quotients(const std::vector<double>& a, const std::vector<do
 
 }  // namespace
 
+size_t TextMap::rows() const {
+  return (size_t{1} << options_.bits) + (options_.characters ? options_.characters->width() : 0);
+}
+
 uint32_t TextMap::bucket_of(std::string_view feature, uint64_t seed) const {
   return static_cast<uint32_t>(hash64(feature, seed) >> (64 - options_.bits));
 }
 
 std::vector<uint32_t> TextMap::ngram_buckets(std::string_view text) const {
-  std::string plain;
-  if (text.find(kKeyMark) != text.npos) {
-    for_each_line(text, [&plain](std::string_view line) {
-      if (!line.starts_with(kKeyMark)) plain.append(line) += '\n';
-    });
-    text = plain;
-  }
   std::vector<uint32_t> buckets;
   for_each_ngram(text, kLongest,
                  [&](std::string_view ngram) { buckets.push_back(bucket_of(ngram, kNgramSeed)); });
@@ -84,7 +90,8 @@ std::vector<uint32_t> TextMap::key_buckets(std::string_view text) const {
 void TextMap::weigh_rareness(std::span<const std::string> texts) {
   rareness_.assign(size_t{1} << options_.bits, 0);
   for (const std::string& text : texts) {
-    std::vector<uint32_t> buckets = ngram_buckets(text);
+    std::string room;
+    std::vector<uint32_t> buckets = ngram_buckets(without_keys(text, room));
     std::ranges::copy(key_buckets(text), std::back_inserter(buckets));
     std::ranges::sort(buckets);
     buckets.erase(std::unique(buckets.begin(), buckets.end()), buckets.end());
@@ -116,11 +123,25 @@ void TextMap::add_features(const std::vector<uint32_t>& buckets, float length,
   for (auto& [bucket, weight] : part) weight *= length / std::sqrt(square);
 }
 
+void TextMap::add_characters(std::string_view text, Features& features) const {
+  if (!options_.characters || options_.character_weight == 0) return;
+  std::vector<float> direction(options_.characters->width());
+  options_.characters->encode(text, direction);
+  const auto first = static_cast<uint32_t>(rareness_.size());
+  for (uint32_t k = 0; k < direction.size(); ++k) {
+    if (direction[k] == 0) continue;
+    features.emplace_back(first + k, direction[k] * static_cast<float>(options_.character_weight));
+  }
+}
+
 TextMap::Features TextMap::features_of(std::string_view text) const {
+  std::string room;
+  const std::string_view plain = without_keys(text, room);
   Features features;
-  add_features(ngram_buckets(text), 1, features);
+  add_features(ngram_buckets(plain), 1, features);
   const size_t ngrams = features.size();
   add_features(key_buckets(text), static_cast<float>(options_.key_weight), features);
+  add_characters(plain, features);
   if (ngrams == features.size()) return features;
   float square = 0;
   for (const auto& [bucket, weight] : features) square += weight * weight;
@@ -130,7 +151,7 @@ TextMap::Features TextMap::features_of(std::string_view text) const {
 
 // All columns of the target at once, each with step lengths of its own.
 void TextMap::fit(const std::vector<Features>& rows, std::span<const float> targets) {
-  weights_.assign(rareness_.size() * dims_, 0);
+  weights_.assign(this->rows() * dims_, 0);
   std::vector<float> image(rows.size() * dims_);
   const auto multiply = [&](std::span<const float> by) {  // X by
     std::ranges::fill(image, 0.0F);
@@ -179,6 +200,9 @@ Status TextMap::check(const TextMapOptions& options) {
   if (!(options.key_weight >= 0 && options.key_weight <= 100)) {
     return wrong("key_weight: allowed are 0 to 100");
   }
+  if (!(options.character_weight >= 0 && options.character_weight <= 100)) {
+    return wrong("character_weight: allowed are 0 to 100");
+  }
   return {};
 }
 
@@ -226,14 +250,21 @@ void TextMap::to_bytes(std::string& out) const {
   put_fixed(&out, options_.ridge);
   put_fixed(&out, static_cast<uint32_t>(options_.steps));
   put_fixed(&out, options_.key_weight);
+  put_fixed(&out, options_.character_weight);
   const auto used = std::ranges::count_if(rareness_, [](float x) { return x > 0; });
   put_fixed(&out, static_cast<uint32_t>(used));
+  const auto put_weights = [&](size_t row) {
+    for (size_t k = 0; k < dims_; ++k) put_fixed(&out, weights_[row * dims_ + k]);
+  };
   for (size_t bucket = 0; bucket < rareness_.size(); ++bucket) {
     if (rareness_[bucket] == 0) continue;
     put_fixed(&out, static_cast<uint32_t>(bucket));
     put_fixed(&out, rareness_[bucket]);
-    for (size_t k = 0; k < dims_; ++k) put_fixed(&out, weights_[bucket * dims_ + k]);
+    put_weights(bucket);
   }
+  if (!options_.characters) return;
+  options_.characters->to_bytes(out);
+  for (size_t row = rareness_.size(); row < rows(); ++row) put_weights(row);
 }
 
 Result<TextMap> TextMap::from_bytes(std::string_view bytes) {
@@ -244,7 +275,8 @@ Result<TextMap> TextMap::from_bytes(std::string_view bytes) {
   TextMapOptions options;
   if (!take_fixed(&bytes, &dims) || !take_fixed(&bytes, &bits) ||
       !take_fixed(&bytes, &options.ridge) || !take_fixed(&bytes, &steps) ||
-      !take_fixed(&bytes, &options.key_weight) || !take_fixed(&bytes, &used)) {
+      !take_fixed(&bytes, &options.key_weight) || !take_fixed(&bytes, &options.character_weight) ||
+      !take_fixed(&bytes, &used)) {
     return wrong("ends within its header");
   }
   options.bits = static_cast<int>(std::min<uint32_t>(bits, 1'000));
@@ -253,29 +285,47 @@ Result<TextMap> TextMap::from_bytes(std::string_view bytes) {
     return Error{ErrorCode::kCorrupt, checked.error().message};
   }
   if (dims < 1 || dims > kDimsMax) return wrong("dims: allowed are 1 to 1024");
-  if (bytes.size() != uint64_t{used} * (8 + 4 * uint64_t{dims})) {
-    return wrong("is not as long as its header says");
-  }
   TextMap map(dims, options);
-  map.rareness_.assign(size_t{1} << options.bits, 0);
-  map.weights_.assign(map.rareness_.size() * dims, 0);
-  int64_t last = -1;
-  while (!bytes.empty()) {
+  Status taken = map.take_entries(bytes, used);
+  if (taken.ok() && !bytes.empty()) taken = map.take_characters(bytes);
+  if (!taken.ok()) return taken.error();
+  return bytes.empty() ? Result<TextMap>(std::move(map)) : wrong("is longer than it says");
+}
+
+Status TextMap::take_entries(std::string_view& bytes, uint32_t used) {
+  const auto wrong = [](const char* what) { return Error{ErrorCode::kCorrupt, what}; };
+  if (bytes.size() / (8 + 4 * dims_) < used) return wrong("is shorter than its header says");
+  rareness_.assign(size_t{1} << options_.bits, 0);
+  weights_.assign(rareness_.size() * dims_, 0);
+  for (int64_t last = -1; used > 0; --used) {
     uint32_t bucket = 0;
     float rareness = 0;
     take_fixed(&bytes, &bucket);
     take_fixed(&bytes, &rareness);
-    if (bucket <= last || bucket >= map.rareness_.size()) return wrong("a bucket out of its place");
+    if (bucket <= last || bucket >= rareness_.size()) return wrong("a bucket out of its place");
     if (!(rareness > 0 && std::isfinite(rareness))) return wrong("a rareness that cannot be");
     last = bucket;
-    map.rareness_[bucket] = rareness;
-    const std::span weights = std::span(map.weights_).subspan(bucket * map.dims_, map.dims_);
-    for (float& weight : weights) {
+    rareness_[bucket] = rareness;
+    for (float& weight : std::span(weights_).subspan(bucket * dims_, dims_)) {
       take_fixed(&bytes, &weight);
       if (!std::isfinite(weight)) return wrong("a weight that is no number");
     }
   }
-  return map;
+  return {};
+}
+
+Status TextMap::take_characters(std::string_view& bytes) {
+  Result<CharVectors> characters = CharVectors::take_bytes(bytes);
+  if (!characters.ok()) return characters.error();
+  options_.characters = std::make_shared<const CharVectors>(std::move(characters).value());
+  const size_t before = weights_.size();
+  weights_.resize(rows() * dims_);
+  for (float& weight : std::span(weights_).subspan(before)) {
+    if (!take_fixed(&bytes, &weight) || !std::isfinite(weight)) {
+      return Error{ErrorCode::kCorrupt, "weights of characters that are missing or no number"};
+    }
+  }
+  return {};
 }
 
 }  // namespace shanhuo

@@ -3,20 +3,24 @@
 //
 // Text becomes hashed character n-grams (1 to 3 code points; Weinberger et al. 2009), each weighted
 // by how rare it is in the texts learned from. A line that begins with kKeyMark is a key, such as a
-// category or a creator: it counts as a whole and not by its characters. The n-grams together and
-// the keys together are of the lengths 1 and key_weight, and then both of unit length. The map is
-// linear, fitted by ridge regression: the least sum of |W^T x - y|^2 + ridge |W|^2, by conjugate
-// gradients (Hestenes and Stiefel 1952), which for sparse x needs only sums over its entries.
+// category or a creator: it counts as a whole and not by its characters. With vectors of characters
+// (char_vectors.h) the text's direction by them counts too. N-grams together, keys together and
+// that direction are of the lengths 1, key_weight and character_weight, and then all of unit
+// length. The map is linear, fitted by ridge regression: the least sum of |W^T x - y|^2 + ridge
+// |W|^2, by conjugate gradients (Hestenes and Stiefel 1952), which for sparse x needs only sums
+// over its entries.
 //
 // Immutable after it is learned; thread-safe; deterministic.
 //
 // Its bytes, all numbers little endian:
-//   map   := "shtmap1\n" | dims u32 | bits u32 | ridge f64 | steps u32 | key_weight f64 | used u32
-//            | entry{used}
+//   map   := "shtmap1\n" | dims u32 | bits u32 | ridge f64 | steps u32 | key_weight f64
+//            | character_weight f64 | used u32 | entry{used}
+//            | characters? of char_vectors.h and f32{width x dims}
 //   entry := bucket u32, ascending | rareness f32, above 0 | weight f32{dims}
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +28,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/char_vectors.h"
 
 namespace shanhuo {
 
@@ -31,7 +36,9 @@ struct TextMapOptions {
   int bits = 15;          // 2^bits buckets of n-grams, 8..20; 4 bytes x dims each
   double ridge = 1;       // above 0; higher trusts single n-grams less
   int steps = 50;         // of conjugate gradients, 1..1,000
-  double key_weight = 1;  // 0..100; what keys say against what n-grams say
+  double key_weight = 2;  // 0..100; what keys say against what n-grams say
+  std::shared_ptr<const CharVectors> characters = nullptr;  // none
+  double character_weight = 1;                              // 0..100
 };
 
 class TextMap {
@@ -62,10 +69,14 @@ class TextMap {
 
   TextMap(size_t dims, const TextMapOptions& options) : options_(options), dims_(dims) {}
   static Status check(const TextMapOptions& options);
+  size_t rows() const;  // of weights_
+  Status take_entries(std::string_view& bytes, uint32_t used);
+  Status take_characters(std::string_view& bytes);
   uint32_t bucket_of(std::string_view feature, uint64_t seed) const;
   // Ascending, repeats kept.
   std::vector<uint32_t> ngram_buckets(std::string_view text) const;
   std::vector<uint32_t> key_buckets(std::string_view text) const;
+  void add_characters(std::string_view text, Features& features) const;
   void add_features(const std::vector<uint32_t>& buckets, float length, Features& features) const;
   void weigh_rareness(std::span<const std::string> texts);
   Features features_of(std::string_view text) const;
@@ -74,7 +85,7 @@ class TextMap {
   TextMapOptions options_;
   size_t dims_;
   std::vector<float> rareness_;  // by bucket; 0: never met
-  std::vector<float> weights_;   // buckets x dims
+  std::vector<float> weights_;   // (buckets, and behind them characters->width()) x dims
 };
 
 }  // namespace shanhuo

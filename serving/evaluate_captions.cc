@@ -5,16 +5,15 @@
 // that other half: there the ridge was chosen.
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <unordered_map>
+#include <memory>
 
 #include "base/random.h"
 #include "models/dense.h"
-#include "models/ngrams.h"
 #include "models/row_math.h"
 #include "models/text_encoder.h"
 #include "models/text_map.h"
+#include "serving/char_vector_file.h"
 #include "serving/evaluate.h"
 #include "serving/model_settings.h"
 #include "serving/table_reader.h"
@@ -70,26 +69,6 @@ Result<Split> read_split(const std::string& path, bool dev, uint64_t seed) {
   return split;
 }
 
-// Vectors of characters in word2vec's text format: "count width", then "word number ...".
-Result<std::unordered_map<std::string, std::vector<float>>> read_vectors(const std::string& path) {
-  std::ifstream file(path);
-  size_t count = 0, width = 0;
-  file >> count >> width;
-  if (!file || count > 10'000'000 || width < 1 || width > 1'024) {
-    return Error{ErrorCode::kInvalid, path + ": is not in word2vec's text format"};
-  }
-  std::unordered_map<std::string, std::vector<float>> vectors;
-  std::string word;
-  while (count-- > 0 && file >> word) {
-    std::vector<float> vector(width);
-    for (float& x : vector) file >> x;
-    if (!file) return Error{ErrorCode::kInvalid, word + ": a number is missing"}.within(path);
-    vectors.emplace(word, std::move(vector));
-  }
-  if (vectors.empty()) return Error{ErrorCode::kInvalid, path + ": holds no vector"};
-  return vectors;
-}
-
 using Encode = std::function<void(const std::string& text, std::span<float> out)>;
 
 // P@10 of the cold ones, nearest by cosine, an item itself left out.
@@ -133,15 +112,21 @@ Result<SuiteReport> evaluate_captions(const SuiteInput& input, const SuiteProgre
   const bool dev = input.part == "dev";
   const auto split = read_split((data / "captions" / "captions.csv").string(), dev, input.seed);
   if (!split.ok()) return split.error();
-  const auto characters = read_vectors((data / "char_vectors" / "tencent_char_200d.vec").string());
+  Result<CharVectors> characters =
+      read_char_vectors((data / "char_vectors" / "tencent_char_200d.vec").string());
   if (!characters.ok()) return characters.error();
   const Captions& warm = split.value().warm;
   const Captions& cold = split.value().cold;
   const size_t dims = split.value().categories;
   std::vector<float> targets(warm.texts.size() * dims);
   for (size_t i = 0; i < warm.texts.size(); ++i) targets[i * dims + warm.categories[i]] = 1;
-  const Result<TextMap> map = TextMap::learn(warm.texts, targets, dims, settings.value().text);
+  TextMapOptions text = settings.value().text;
+  const Result<TextMap> map = TextMap::learn(warm.texts, targets, dims, text);
   if (!map.ok()) return map.error();
+  const auto by_characters = std::make_shared<const CharVectors>(std::move(characters).value());
+  text.characters = by_characters;
+  const Result<TextMap> both = TextMap::learn(warm.texts, targets, dims, text);
+  if (!both.ok()) return both.error();
   progress(0.4);
 
   SuiteTable table{"vectors",
@@ -151,7 +136,7 @@ Result<SuiteReport> evaluate_captions(const SuiteInput& input, const SuiteProgre
   const auto add = [&](const char* name, size_t width, const Encode& encode) {
     const double found = precision(cold, width, encode);
     table.rows.push_back({cell(name), cell(static_cast<double>(width), 0), cell(found, 4)});
-    progress(0.4 + 0.15 * static_cast<double>(table.rows.size()));
+    progress(0.4 + 0.12 * static_cast<double>(table.rows.size()));
     return found;
   };
   Random random(input.seed);
@@ -164,16 +149,13 @@ Result<SuiteReport> evaluate_captions(const SuiteInput& input, const SuiteProgre
         add_text(text, 1, 1, vector);
         std::ranges::copy(vector, out.begin());
       });
-  const size_t width = characters.value().begin()->second.size();
-  add("mean of character vectors", width, [&](const std::string& text, std::span<float> out) {
-    for_each_ngram(text, 1, [&](std::string_view character) {
-      const auto found = characters.value().find(std::string(character));
-      if (found != characters.value().end()) add_scaled(found->second.data(), 1, out.data(), width);
-    });
-  });
+  add("mean of character vectors", by_characters->width(),
+      [&](const std::string& text, std::span<float> out) { by_characters->encode(text, out); });
   const double learned =
       add("n-grams, learned map", dims,
           [&](const std::string& text, std::span<float> out) { map.value().apply(text, out); });
+  add("n-grams and character vectors, learned map", dims,
+      [&](const std::string& text, std::span<float> out) { both.value().apply(text, out); });
   SuiteReport report;
   report.suite = "captions";
   report.met = dev || learned >= kGainWanted * hashed;

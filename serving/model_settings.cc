@@ -41,6 +41,7 @@ std::vector<Setting> settings_of(ModelSettings& settings) {
           {"text.ridge", &settings.text.ridge},
           {"text.steps", &settings.text.steps},
           {"text.key_weight", &settings.text.key_weight},
+          {"text.character_weight", &settings.text.character_weight},
           {"model.evidence_half", &settings.evidence_half},
           {"trend.weight", &settings.trend},
           {"trend.half_life_days", &settings.trend_days}};

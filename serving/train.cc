@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "serving/catalogue_lines.h"
+#include "serving/char_vector_file.h"
 #include "serving/log_lines.h"
 #include "serving/log_source.h"
 #include "serving/stream_lines.h"
@@ -28,6 +29,8 @@ constexpr FlagSpec kFlags[] = {
     {"from-log", Kind::kText, "DIR",
      "in place of the files: the log of a data folder or backup, or kafka"},
     {"out", Kind::kText, "DIR", "where the model's folder goes"},
+    {"char-vectors", Kind::kText, "FILE",
+     "word2vec's text format: vectors of characters for the map from text"},
     {"kind", Kind::kText, "KIND", "history-softmax, or als", "history-softmax"},
     {"version", Kind::kText, "NAME", "the folder's name; otherwise made of kind, day and digest"},
     {"resume", Kind::kSwitch, "", "goes on where a run of the same data and parameters ended"},
@@ -180,6 +183,12 @@ Result<TrainOptions> read_train_options(const CliArguments& arguments) {
   options.settings = std::move(settings).value();
   if (const Status checked = check_train_options(options); !checked.ok()) {
     return checked.error().within("--set");
+  }
+  if (arguments.given("char-vectors")) {
+    Result<CharVectors> characters = read_char_vectors(arguments.text("char-vectors"));
+    if (!characters.ok()) return characters.error();
+    options.settings.text.characters =
+        std::make_shared<const CharVectors>(std::move(characters).value());
   }
   return options;
 }

@@ -290,6 +290,9 @@ uint64_t fingerprint(const TrainData& data, const TrainOptions& options) {
     add(name);
     add(bytes_of(std::span(&number, 1)));
   }
+  std::string characters;
+  if (options.settings.text.characters) options.settings.text.characters->to_bytes(characters);
+  add(characters);
   hash = hash_combine(hash, options.judged ? options.judged_viewers_max : 0);
   hash = hash_combine(hash, options.seed);
   for (const std::string& id : data.items) add(id);

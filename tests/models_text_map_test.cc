@@ -106,6 +106,38 @@ TEST(TextMap, ATextThatWeighsNothingIsNotThere) {
   EXPECT_FALSE(TextMap::learn(texts, targets, 1, {}, negative).ok());
 }
 
+std::shared_ptr<const CharVectors> like_characters() {
+  const Texts characters = {"猕", "桃", "梨", "山", "河", "江"};
+  const std::vector<float> rows = {1, 0, 1, 0.1F, 1, -0.1F, -1, 0, -1, 0.1F, -1, -0.1F};
+  return std::make_shared<const CharVectors>(CharVectors::make(characters, rows, 2).value());
+}
+
+TEST(TextMap, CharactersThatWereNeverMetAreLikeThoseTheirVectorsAreNear) {
+  const Texts texts = {"猕", "桃", "山", "河"};
+  const std::vector<float> targets = {1, 1, -1, -1};
+  const TextMapOptions options{.ridge = 0.1, .characters = like_characters()};
+  const TextMap map = learn(texts, targets, 1, options);
+  EXPECT_GT(image(map, "梨")[0], 0.5F);
+  EXPECT_LT(image(map, "江")[0], -0.5F);
+  EXPECT_EQ(image(learn(texts, targets, 1, {.ridge = 0.1}), "梨")[0], 0);
+}
+
+TEST(TextMap, ItsBytesGiveTheSameMapWithCharactersToo) {
+  const TextMapOptions options{.bits = 9, .characters = like_characters()};
+  const TextMap map = learn({"猕猴桃", "山河"}, {1, 2, 3, 4}, 2, options);
+  std::string bytes, again;
+  map.to_bytes(bytes);
+  const TextMap read = TextMap::from_bytes(bytes).value();
+  read.to_bytes(again);
+  EXPECT_EQ(again, bytes);
+  for (const char* text : {"梨", "江山", "猴", ""}) EXPECT_EQ(image(read, text), image(map, text));
+  std::string without;
+  learn({"猕猴桃", "山河"}, {1, 2, 3, 4}, 2, {.bits = 9}).to_bytes(without);
+  for (size_t size = without.size() + 1; size < bytes.size(); ++size) {
+    ASSERT_FALSE(TextMap::from_bytes(std::string_view(bytes).substr(0, size)).ok()) << size;
+  }
+}
+
 TEST(TextMap, ItsBytesGiveTheSameMap) {
   const TextMap map =
       learn({"猕猴桃", "苹果"}, {1, 2, 3, 4}, 2, {.bits = 9, .ridge = 0.25, .steps = 7});

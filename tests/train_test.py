@@ -178,6 +178,18 @@ class TrainTest(unittest.TestCase):
             files = self.trained(name, files=self.write(name, events, self.items))
             self.assertEqual("text_map.bin" in files, name == "two")
 
+    def test_vectors_of_characters_go_into_the_model(self):
+        vectors = self.home / "chars.vec"
+        vectors.write_text("3 2\n猕 1 0\n猴桃 5 5\n山 -1 0.5\n", encoding="utf-8")
+        without, with_them = (self.trained(name, *more) for name, more in (
+            ("without", ()), ("with", ("--char-vectors", vectors))))
+        changed = {name for name in without if without[name] != with_them[name]}
+        self.assertEqual(changed, {"manifest.json", "text_map.bin"})
+        vectors.write_text("3 2\n猕 1 0\n山 -1\n", encoding="utf-8")
+        broken = self.train("--char-vectors", vectors)
+        self.assertEqual(broken.returncode, 2)
+        self.assertIn("a number is missing", broken.stderr)
+
     def test_bad_usage_is_said(self):
         for words in (("--out", "x"), ("--events", "x"), (*self.files, "--data-dir", "x"),
                       ("--items", "x", "--data-dir", "y"), (*self.files, "--kind", "magic"),
