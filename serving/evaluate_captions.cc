@@ -102,6 +102,22 @@ double precision(const Captions& cold, size_t dims, const Encode& encode) {
   return sum / static_cast<double>(std::max<size_t>(count, 1));
 }
 
+// From text to a category's place in the space, one axis each.
+Result<TextMap> learn_categories(const Captions& warm, size_t categories,
+                                 const TextMapOptions& options) {
+  std::vector<float> targets(warm.texts.size() * categories);
+  for (size_t i = 0; i < warm.texts.size(); ++i) targets[i * categories + warm.categories[i]] = 1;
+  return TextMap::learn(warm.texts, targets, categories, options);
+}
+
+std::vector<std::string> notes_of(const Split& split, bool dev, uint64_t seed, double ridge) {
+  return {std::string("part ") + (dev ? "dev" : "test") + ", seed " + std::to_string(seed) + ": " +
+              std::to_string(split.warm.texts.size()) + " captions learned from, " +
+              std::to_string(split.cold.texts.size()) + " cold, " +
+              std::to_string(split.malformed) + " rows malformed",
+          "text.ridge=" + cell(ridge, 3).text};
+}
+
 }  // namespace
 
 Result<SuiteReport> evaluate_captions(const SuiteInput& input, const SuiteProgress& progress) {
@@ -118,14 +134,12 @@ Result<SuiteReport> evaluate_captions(const SuiteInput& input, const SuiteProgre
   const Captions& warm = split.value().warm;
   const Captions& cold = split.value().cold;
   const size_t dims = split.value().categories;
-  std::vector<float> targets(warm.texts.size() * dims);
-  for (size_t i = 0; i < warm.texts.size(); ++i) targets[i * dims + warm.categories[i]] = 1;
   TextMapOptions text = settings.value().text;
-  const Result<TextMap> map = TextMap::learn(warm.texts, targets, dims, text);
+  const Result<TextMap> map = learn_categories(warm, dims, text);
   if (!map.ok()) return map.error();
   const auto by_characters = std::make_shared<const CharVectors>(std::move(characters).value());
   text.characters = by_characters;
-  const Result<TextMap> both = TextMap::learn(warm.texts, targets, dims, text);
+  const Result<TextMap> both = learn_categories(warm, dims, text);
   if (!both.ok()) return both.error();
   progress(0.4);
 
@@ -159,11 +173,7 @@ Result<SuiteReport> evaluate_captions(const SuiteInput& input, const SuiteProgre
   SuiteReport report;
   report.suite = "captions";
   report.met = dev || learned >= kGainWanted * hashed;
-  report.notes = {std::string("part ") + (dev ? "dev" : "test") + ", seed " +
-                      std::to_string(input.seed) + ": " + std::to_string(warm.texts.size()) +
-                      " captions learned from, " + std::to_string(cold.texts.size()) + " cold, " +
-                      std::to_string(split.value().malformed) + " rows malformed",
-                  "text.ridge=" + cell(settings.value().text.ridge, 3).text};
+  report.notes = notes_of(split.value(), dev, input.seed, text.ridge);
   report.tables.push_back(std::move(table));
   return report;
 }
