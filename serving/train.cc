@@ -177,7 +177,8 @@ Result<TrainOptions> read_train_options(const CliArguments& arguments) {
   options.kind = *kind;
   options.judged = !arguments.is_on("no-metrics");
   std::vector<std::string> given;
-  for (const auto& [key, value] : arguments.settings) given.push_back(key + "=" + value);
+  for (const auto& [key, value] : arguments.settings)
+    given.push_back(std::string(key).append("=").append(value));
   Result<ModelSettings> settings = read_model_settings(given, options.settings);
   if (!settings.ok()) return settings.error();
   options.settings = std::move(settings).value();
