@@ -1,10 +1,12 @@
 // What experiments cost a request: fifty that are live, each with targeting, a layer and a bucket,
-// for one viewer after the other. The limit beside it is the two hashes of each alone.
+// for one viewer after the other. The limit beside it is the two hashes of each alone. Then the
+// engine's own, from files: fifty in five layers of ten, and the worst case of a layer for each.
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <vector>
 
+#include "configs/experiment.h"
 #include "configs/flag_evaluator.h"
 
 namespace shanhuo {
@@ -73,6 +75,39 @@ void FiftyTimesTheirHashes(benchmark::State& state) {
   }
 }
 BENCHMARK(FiftyTimesTheirHashes)->Unit(benchmark::kMicrosecond);
+
+std::shared_ptr<const ExperimentSet> fifty_in_layers(int layers) {
+  std::vector<Experiment> experiments;
+  const double width = static_cast<double>(layers) / kExperiments;
+  const Value tiers =
+      Value::Object{{"tier", Value::Object{{"$in", Value::Array{"light", "medium"}}}}};
+  for (int i = 0; i < kExperiments; ++i) {
+    Experiment& each = experiments.emplace_back();
+    each.id = "experiment-" + std::to_string(i);
+    each.layer = "layer-" + std::to_string(i % layers);
+    each.range = {width * (i / layers), width * (i / layers + 1)};
+    each.attribute = "id";
+    each.hash = BucketHash(each.id, 2);
+    each.condition = Condition::compile(tiers, {}).value();
+    each.ranges = bucket_ranges(2, 0.9, {});
+    each.variations.resize(2);
+  }
+  return std::make_shared<const ExperimentSet>(std::move(experiments));
+}
+
+// Argument: layers.
+void FiftyOfTheEngine(benchmark::State& state) {
+  const auto set = fifty_in_layers(static_cast<int>(state.range(0)));
+  const std::vector<Value> all = viewers();
+  std::vector<Assignment> out;
+  size_t n = 0;
+  for (auto _ : state) {
+    const ObjectSource viewer(all[++n % all.size()]);
+    set->assign(viewer, Millis(0), out);
+    benchmark::DoNotOptimize(out.data());
+  }
+}
+BENCHMARK(FiftyOfTheEngine)->Arg(5)->Arg(50)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace shanhuo

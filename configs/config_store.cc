@@ -60,6 +60,10 @@ std::string file_name(std::string_view id) {
 
 }  // namespace
 
+std::string yaml_differences(std::string_view before, std::string_view after) {
+  return differences(value_of(before), value_of(after));
+}
+
 std::string revision_of(std::string_view text) { return sha256_hex(text).substr(0, 16); }
 
 Result<std::string> read_text_file(const std::string& path, size_t bytes_max) {
@@ -225,7 +229,7 @@ Result<ConfigChange> ConfigStore::write(std::string_view id, const ConfigEdit& e
   if (!fit.ok()) return fit.error();
   change.to = revision_of(change.after);
   if (change.after != change.before) {
-    change.what = differences(value_of(change.before), value_of(change.after));
+    change.what = yaml_differences(change.before, change.after);
     if (const Status noted = journal(change); !noted.ok()) return noted.error();
     std::error_code error;
     fs::create_directories(folder_, error);
@@ -268,10 +272,10 @@ Result<std::string> ConfigStore::text(std::string_view id) const {
   return text;
 }
 
-std::vector<std::pair<std::string, std::string>> ConfigStore::live() const {
+ConfigStore::Texts ConfigStore::live() const {
   const std::lock_guard lock(mutex_);
-  std::vector<std::pair<std::string, std::string>> texts;
-  for (const auto& [id, file] : live_) texts.emplace_back(id, file.text);
+  Texts texts;
+  for (const auto& [id, file] : live_) texts.emplace(id, file.text);
   return texts;
 }
 

@@ -61,8 +61,10 @@ class ConfigStore {
                               const ConfigJournal& journal);
   // The file of something live as it is on disk now.
   Result<std::string> text(std::string_view id) const;
-  // What is live, as it was read: (id, text).
-  std::vector<std::pair<std::string, std::string>> live() const;
+  // What is live, as it was read: id -> text.
+  using Texts = std::map<std::string, std::string>;
+  Texts live() const;
+  const std::string& kind() const { return kind_; }
 
  protected:
   // Takes a set over.
@@ -94,6 +96,8 @@ class ConfigStore {
   std::map<std::string, ConfigFile, std::less<>> live_;  // by id
 };
 
+// What differs between two texts of a file, for people.
+std::string yaml_differences(std::string_view before, std::string_view after);
 // First 16 hex digits of a text's SHA-256.
 std::string revision_of(std::string_view text);
 

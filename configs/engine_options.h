@@ -54,6 +54,7 @@ struct ApiOptions {
   int wait_applied_ms = 10'000;       // a PUT answers when it is visible; 503 after that long
   int64_t slate_memory_ms = 600'000;  // how long a repeated request gets the same slate
   int64_t slates_max = 200'000;       // remembered slates, about 2 kB each
+  int64_t exposures_max = 1'000'000;  // remembered exposures to variations, 8 bytes each
 };
 
 struct EngineOptions {

@@ -89,6 +89,12 @@ ExperimentSet::ExperimentSet(std::vector<Experiment> experiments)
   if (!experiments_.empty()) version_ = sha256_hex(all).substr(0, 16);
 }
 
+ExperimentSet ExperimentSet::none_readable() {
+  ExperimentSet set;
+  set.version_ = "missing";
+  return set;
+}
+
 int ExperimentSet::find(std::string_view id) const {
   const auto found =
       std::lower_bound(experiments_.begin(), experiments_.end(), id,

@@ -113,6 +113,9 @@ class ExperimentSet {
   const std::vector<Experiment>& experiments() const { return experiments_; }  // ascending by id
   const std::string& version() const { return version_; }  // "none" without experiments
   int find(std::string_view id) const;                     // -1: none
+  // There are files, and none that could be read has ever been live.
+  bool missing() const { return version_ == "missing"; }
+  static ExperimentSet none_readable();
 
   // out[i] is experiments()[i]'s.
   void assign(const AttributeSource& viewer, Millis now, std::vector<Assignment>& out) const;

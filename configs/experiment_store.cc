@@ -12,6 +12,10 @@ ExperimentStore::ExperimentStore(std::string folder, std::function<RankingOption
       base_(std::move(base)),
       current_(std::make_shared<const ExperimentSet>()) {}
 
+void ExperimentStore::go_without() {
+  current_.set(std::make_shared<const ExperimentSet>(ExperimentSet::none_readable()));
+}
+
 ConfigEdit ExperimentStore::patch(Value patch) const {
   return definition_patch(std::move(patch), [this](std::string_view text, ConfigErrors& errors) {
     return read_experiment(text, "", base_(), errors).has_value();

@@ -21,6 +21,9 @@ class ExperimentStore final : public ConfigStore {
   ExperimentStore(std::string folder, std::function<RankingOptions()> base);
 
   std::shared_ptr<const ExperimentSet> current() const { return current_.get(); }
+  const Published<ExperimentSet>& published() const { return current_; }
+  // Where nothing could be read yet: the set says from now on that it is missing.
+  void go_without();
 
   // RFC 7396. kNotFound without a file, kConflict when it is broken.
   ConfigEdit patch(Value patch) const;

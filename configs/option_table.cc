@@ -62,6 +62,7 @@ void add_api(EngineOptions& o, std::vector<Option>& table) {
   add("slate_memory_ms", &api.slate_memory_ms, 1'000, kDayMs, "ms",
       "a repeated request within it gets the same slate");
   add("slates_max", &api.slates_max, 1, 100'000'000, "", "remembered slates, about 2 kB each");
+  add("exposures_max", &api.exposures_max, 8, 1e10, "", "remembered exposures, 8 bytes each");
 }
 
 void add_stream(EngineOptions& o, std::vector<Option>& table) {

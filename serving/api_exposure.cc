@@ -66,15 +66,6 @@ std::string csv_cell(std::string_view text) {
   return out + "\"";
 }
 
-// The reader of rollups knows hashes; names are the live programs'.
-std::string group_key(const ExposureGroup& group, const ProgramSet& programs) {
-  if (group.hash == 0) return group.key;
-  for (const auto& program : programs.programs) {
-    if (program_hash(program->id.view()) == group.hash) return program->id.str();
-  }
-  return "#" + std::to_string(group.hash);
-}
-
 // Programs that any of the creator's items belongs to.
 std::vector<int> programs_of(const World& world, const std::vector<ItemIndex>& items) {
   std::vector<int> programs;
@@ -130,11 +121,29 @@ struct Subject {
   const World& world;
   const Interner& interner;
   const ExposureQuery& query;
+  const ExperimentSet& experiments;
 };
+
+// The reader of rollups knows hashes; names are the live programs' and experiments'.
+std::string group_key(const ExposureGroup& group, const Subject& subject) {
+  if (group.hash == 0) return group.key;
+  if (subject.query.by == ExposureBy::kVariation) {
+    for (const Experiment& experiment : subject.experiments.experiments()) {
+      for (const ExperimentVariation& variation : experiment.variations) {
+        if (variation.hash == group.hash) return experiment.id + "/" + variation.key;
+      }
+    }
+  } else {
+    for (const auto& program : subject.world.programs().programs) {
+      if (program_hash(program->id.view()) == group.hash) return program->id.str();
+    }
+  }
+  return "#" + std::to_string(group.hash);
+}
 
 void write_group(JsonWriter& json, const ExposureGroup& group, const Subject& subject) {
   json.begin_object();
-  json.field("key", group_key(group, subject.world.programs()));
+  json.field("key", group_key(group, subject));
   if (subject.query.by == ExposureBy::kItem) {
     const ItemIndex index = subject.interner.find(group.key);
     const CatalogueItem* item = index == kNoItem ? nullptr : subject.world.item(index);
@@ -181,8 +190,8 @@ std::string as_csv(const ExposureReport& report, const Subject& subject) {
     out += "series,," + std::to_string(point.ts.count()) + csv_numbers(point.numbers) + "\r\n";
   }
   for (const ExposureGroup& group : report.groups) {
-    out += "groups," + csv_cell(group_key(group, subject.world.programs())) + "," +
-           csv_numbers(group.numbers) + "\r\n";
+    out +=
+        "groups," + csv_cell(group_key(group, subject)) + "," + csv_numbers(group.numbers) + "\r\n";
   }
   return out;
 }
@@ -231,7 +240,8 @@ void HttpApi::get_exposure(Call& call) {
     call.respond(problem(report.error()));
     return;
   }
-  const Subject subject{*world, engine_.interner(), query};
+  const std::shared_ptr<const ExperimentSet> experiments = engine_.experiments().current();
+  const Subject subject{*world, engine_.interner(), query, *experiments};
   if (call.request.header("accept").find("text/csv") != std::string_view::npos) {
     HttpResponse response = json_answer(200, as_csv(report.value(), subject));
     response.content_type = "text/csv; charset=utf-8";

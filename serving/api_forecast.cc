@@ -2,9 +2,9 @@
 // worker: the survey of recorded traffic takes up to a second.
 #include "configs/program_check.h"
 #include "configs/program_reader.h"
+#include "serving/config_body.h"
 #include "serving/forecast.h"
 #include "serving/http_api.h"
-#include "serving/program_body.h"
 #include "serving/program_status.h"
 
 namespace shanhuo {
@@ -60,8 +60,8 @@ void HttpApi::validate_program(Call& call) {
   const auto document = documents_.take();
   const std::optional<json::Value> json_body = parse(call, *document);
   if (!json_body) return;
-  ProgramBody body;
-  const std::vector<FieldError> errors = read_program_body(*json_body, body);
+  ConfigBody body;
+  const std::vector<FieldError> errors = read_config_body(*json_body, body);
   if (!errors.empty()) {
     call.respond(problem(422, "", "the body is wrong", errors));
     return;
@@ -76,7 +76,7 @@ void HttpApi::validate_program(Call& call) {
   json.key("errors");
   json.begin_array();
   for (const ConfigError& error : wrong) {
-    const FieldError field = program_field(error, body);
+    const FieldError field = config_field(error, body);
     json.begin_object();
     json.field("pointer", field.pointer);
     json.field("detail", field.detail);

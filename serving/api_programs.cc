@@ -1,6 +1,7 @@
 // Programs as operators see them (contract 2.5), and the parameters of engine.yaml.
 #include <map>
 
+#include "configs/parameters.h"
 #include "configs/yaml.h"
 #include "serving/http_api.h"
 #include "serving/program_status.h"
@@ -81,7 +82,7 @@ void HttpApi::show_program(Call& call, std::vector<std::string> warnings) {
   const Result<std::string> text = engine_.programs().text(program.id.view());
   if (text.ok()) extras.definition = definition_of(text.value());
   extras.warnings = std::move(warnings);
-  extras.history = engine_.changes().last(program.id.view(), kHistoryShown);
+  extras.history = engine_.changes().last("program", program.id.view(), kHistoryShown);
   std::string out;
   JsonWriter json(out);
   write_program(json, program, status[program.id.str()], extras);
@@ -89,21 +90,32 @@ void HttpApi::show_program(Call& call, std::vector<std::string> warnings) {
 }
 
 void HttpApi::list_parameters(Call& call) {
-  EngineOptions options = engine_.options();
+  EngineOptions options = engine_.options(), defaults;
   options.ranking = *engine_.ranking();
+  const std::vector<Option> at_default = option_table(defaults);
   std::string out;
   JsonWriter json(out);
   json.begin_object();
   json.key("parameters");
   json.begin_array();
+  auto unset = at_default.begin();
   for (const Option& option : option_table(options)) {
     json.begin_object();
     json.field("name", option.name());
+    json.field("type", option.type());
     json.field("value", option.value());
+    json.field("default", (unset++)->value());
     json.field("unit", option.unit);
     json.field("min", option.min);
     json.field("max", option.max);
     json.field("about", option.about);
+    json.field("experiment", is_parameter(option));  // whether a variation may set it
+    if (const auto* words = std::get_if<Option::Enum>(&option.target)) {
+      json.key("allowed");
+      json.begin_array();
+      for (const std::string_view word : words->second) json.value(word);
+      json.end_array();
+    }
     json.end_object();
   }
   json.end_array();

@@ -25,7 +25,7 @@ std::string line_of(const RecordedChange& change) {
   json.begin_object();
   json.field("at_ms", change.at.count());
   json.field("who", change.who);
-  json.field("program", change.program);
+  json.field(change.kind, change.id);
   json.field("what", change.what);
   json.field("from", change.from);
   json.field("to", change.to);
@@ -69,7 +69,11 @@ Status ChangeBook::load(const std::string& path) {
     value.value().find("at_ms").get(at);
     change.at = Millis(at);
     change.who = member(value.value(), "who");
-    change.program = member(value.value(), "program");
+    for (const char* kind : {"program", "experiment"}) {
+      if (!value.value().find(kind).present()) continue;
+      change.kind = kind;
+      change.id = member(value.value(), kind);
+    }
     change.what = member(value.value(), "what");
     change.from = member(value.value(), "from");
     change.to = member(value.value(), "to");
@@ -108,11 +112,12 @@ Status ChangeBook::append(RecordedChange change) {
   return {};
 }
 
-std::vector<RecordedChange> ChangeBook::last(std::string_view program, size_t most) const {
+std::vector<RecordedChange> ChangeBook::last(std::string_view kind, std::string_view id,
+                                             size_t most) const {
   const std::lock_guard lock(mutex_);
   std::vector<RecordedChange> found;
   for (auto it = kept_.rbegin(); it != kept_.rend() && found.size() < most; ++it) {
-    if (it->program == program) found.push_back(*it);
+    if (it->kind == kind && it->id == id) found.push_back(*it);
   }
   return found;
 }

@@ -1,6 +1,7 @@
-// Who changed which program, when, from what to what: one line of JSON for each change through the
-// API, in data_dir/changes.ndjson, written ahead of the change and synced. Past a bound the file
-// becomes changes.ndjson.1, whose predecessor goes; the newest changes are in memory too.
+// Who changed which program or experiment, when, from what to what: one line of JSON for each
+// change through the API or on disk, in data_dir/changes.ndjson, written ahead of the change and
+// synced. Past a bound the file becomes changes.ndjson.1, whose predecessor goes; the newest
+// changes are in memory too.
 //
 //   {"at_ms":1794326400000,"who":"anna","program":"kiwi","what":"priority: 90 ->
 //   100","from":"<rev>",
@@ -25,7 +26,7 @@ namespace shanhuo {
 struct RecordedChange {
   Millis at;  // wall clock
   std::string who;
-  std::string program;
+  std::string kind, id;  // "program", "kiwi"
   std::string what;
   std::string from, to;
 };
@@ -42,8 +43,8 @@ class ChangeBook {
 
   // Durable when this returns.
   Status append(RecordedChange change);
-  // Of one program, newest first.
-  std::vector<RecordedChange> last(std::string_view program, size_t most) const;
+  // Of one thing, newest first.
+  std::vector<RecordedChange> last(std::string_view kind, std::string_view id, size_t most) const;
 
  private:
   ChangeBook(std::string path, const Limits& limits) : path_(std::move(path)), limits_(limits) {}

@@ -119,4 +119,31 @@ ReplayedRequest replayed(const Decision& decision) {
   return replay;
 }
 
+DecidedRoom to_record(const RoomDecision& room) {
+  return {room.window_end, room.hold_until,        room.item_id,    room.position,
+          room.programs,   room.value_fen,         room.p_viewable, room.p_click,
+          room.p_order,    room.organic_value_fen, room.loss_fen};
+}
+
+RoomDecision from_record(const DecidedRoom& room, const Interner& interner) {
+  RoomDecision decision;
+  decision.window_end = room.window_end;
+  decision.hold_until = room.hold_until;
+  decision.item = room.item_id.empty() ? kNoItem : interner.find(room.item_id);
+  decision.item_id = room.item_id;
+  decision.position = room.position;
+  decision.programs = room.programs;
+  decision.value_fen = room.value_fen;
+  decision.p_viewable = room.p_viewable;
+  decision.p_click = room.p_click;
+  decision.p_order = room.p_order;
+  decision.organic_value_fen = room.organic_value_fen;
+  decision.loss_fen = room.loss_fen;
+  return decision;
+}
+
+uint64_t room_window_hash(std::string_view room_id, Millis window_end) {
+  return hash_combine(hash64(room_id), static_cast<uint64_t>(window_end.count()));
+}
+
 }  // namespace shanhuo

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "features/interner.h"
 #include "features/viewer.h"
+#include "ranking/recommender.h"
 #include "ranking/request.h"
 #include "serving/traffic_book.h"
 #include "streaming/decision.h"
@@ -16,6 +18,13 @@ namespace shanhuo {
 // `p_click`: calibrated, one for each candidate.
 DecidedContext to_context(const RankRequest& request, const Slate& slate, const ViewerState& viewer,
                           std::span<const double> p_click);
+
+// What was decided for a live room.
+DecidedRoom to_record(const RoomDecision& room);
+RoomDecision from_record(const DecidedRoom& room, const Interner& interner);
+
+// Names a room's window where insertions are recorded, each once per viewer and window.
+uint64_t room_window_hash(std::string_view room_id, Millis window_end);
 
 // Requires: decision.context.
 SampledRequest sampled_of(const Decision& decision);

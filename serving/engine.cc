@@ -94,7 +94,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options,
   if (const ConfigErrors errors = engine->programs_.errors(); !errors.empty()) {
     return Error{ErrorCode::kInvalid, joined(errors)};
   }
-  engine->reload_experiments();
+
   if (const Status status = engine->open_parts(std::move(fence)); !status.ok())
     return status.error();
   if (const Status status = engine->start(); !status.ok()) return status.error();
@@ -132,6 +132,13 @@ Status Engine::open_parts(CheckpointStore::Fence fence) {
   auto changes = ChangeBook::open(dir + "/changes.ndjson", {});
   if (!changes.ok()) return changes.error();
   changes_ = std::move(changes).value();
+  auto revisions = RevisionBook::open(dir + "/revisions");
+  if (!revisions.ok()) return revisions.error();
+  revisions_ = std::move(revisions).value();
+  note_files(programs_, {});
+  reload_experiments();
+  // Broken ones do not keep it from starting: its pages say that they go without.
+  if (!experiments_.errors().empty()) experiments_.go_without();
   return {};
 }
 
@@ -154,9 +161,10 @@ void Engine::make_features() {
 Status Engine::start() {
   make_features();
   features_->keep_cold_in(checkpoints_->store());
-  ranker_ = std::make_unique<Ranker>(RankerParts{
-      options_, ranking_, time_, interner_, *features_, world_, graduates_, keys_, retriever_,
-      prices_, calibration_, *decisions_, metrics_, requests_, values_.get()});
+  ranker_ = std::make_unique<Ranker>(RankerParts{options_, ranking_, time_, interner_, *features_,
+                                                 world_, graduates_, keys_, retriever_, prices_,
+                                                 calibration_, *decisions_, metrics_, requests_,
+                                                 experiments_.published(), values_.get()});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<LabelObserver>(ranker_->slates(), calibration_));

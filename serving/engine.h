@@ -6,6 +6,7 @@
 //   data_dir/state              checkpoints; state.N where engines share the folder (member.h)
 //   data_dir/token.keys         signs exposure tokens
 //   data_dir/decisions.counter  numbers of decisions
+//   data_dir/changes.ndjson, revisions   who changed which program or experiment, and their texts
 //
 // Threads: the fold (streaming/pipeline.h), upkeep (programs, prices, calibration; every 100 ms),
 // the index builder. All public calls are thread-safe; open() and stop() belong to one owner.
@@ -37,11 +38,14 @@
 #include "serving/engine_time.h"
 #include "serving/metrics.h"
 #include "serving/ranker.h"
+#include "serving/revision_book.h"
 #include "serving/traffic_book.h"
 #include "streaming/checkpoint.h"
 #include "streaming/pipeline.h"
 
 namespace shanhuo {
+
+enum class ConfigKind : uint8_t { kProgram, kExperiment };
 
 class Engine {
  public:
@@ -70,14 +74,14 @@ class Engine {
   // with all that was answered before the call. On Kafka that is the state alone: the cluster keeps
   // the log.
   Status backup(const std::string& directory);
-  // Changes or deletes a program's file on behalf of `who`; live, and in the book of changes, when
-  // this returns (configs/program_store.h).
-  Result<ConfigChange> write_program(std::string_view id, const ConfigEdit& edit,
+  // Changes or deletes the file of a program or an experiment on behalf of `who`; live, and in the
+  // books of changes and revisions, when this returns (configs/config_store.h).
+  Result<ConfigChange> write_config(ConfigKind kind, std::string_view id, const ConfigEdit& edit,
+                                    const std::optional<std::string>& if_revision,
+                                    const std::string& who, ConfigErrors& wrong);
+  Result<ConfigChange> remove_config(ConfigKind kind, std::string_view id,
                                      const std::optional<std::string>& if_revision,
-                                     const std::string& who, ConfigErrors& wrong);
-  Result<ConfigChange> remove_program(std::string_view id,
-                                      const std::optional<std::string>& if_revision,
-                                      const std::string& who);
+                                     const std::string& who);
 
   // True, or what is missing: state restored, log reachable, index built.
   bool ready(std::string& why) const;
@@ -101,6 +105,7 @@ class Engine {
   const ValueLearner* values() const { return values_.get(); }  // nullptr: off
   const TrafficBook& requests() const { return requests_; }
   const ChangeBook& changes() const { return *changes_; }
+  const RevisionBook& revisions() const { return *revisions_; }
   EventLog& log() { return *log_.log; }
   Pipeline& pipeline() { return *pipeline_; }
   const StateReader& stored() const { return checkpoints_->store(); }
@@ -121,9 +126,12 @@ class Engine {
   Result<Appended> append_and_wait(Topic topic, uint32_t partition,
                                    const std::vector<AppendRecord>& records);
   bool wait_applied(Topic topic, const Appended& appended);
-  ConfigJournal journal_of(const std::string& who);
+  ConfigStore& store_of(ConfigKind kind);
+  Status note(const ConfigChange& change, const std::string& who);
+  Status note_file(ConfigChange& change);
+  void note_files(const ConfigStore& store, const ConfigStore::Texts& before);
   void take_over_programs();
-  static void reload(ConfigStore& store, const char* what);
+  void reload(ConfigStore& store, const char* what);
   void reload_experiments();
   void refresh_world();
   void end_upkeep();
@@ -160,6 +168,7 @@ class Engine {
   std::vector<std::unique_ptr<Deduplicator>> dedup_;  // by partition
   std::unique_ptr<DecisionBook> decisions_;
   std::unique_ptr<ChangeBook> changes_;
+  std::unique_ptr<RevisionBook> revisions_;
   std::unique_ptr<Ranker> ranker_;
   std::vector<std::unique_ptr<FoldObserver>> observers_;
   std::unique_ptr<SeedPrices> seed_prices_;

@@ -54,13 +54,45 @@ void Engine::refresh_world() {
 // What is refused is said once.
 void Engine::reload(ConfigStore& store, const char* what) {
   const ConfigErrors before = store.errors();
-  const bool changed = store.reload();
+  const ConfigStore::Texts live = store.live();
+  if (store.reload()) return note_files(store, live);
   const ConfigErrors errors = store.errors();
-  if (changed || errors.empty() || joined(errors) == joined(before)) return;
+  if (errors.empty() || joined(errors) == joined(before)) return;
   std::fprintf(stderr, "%s: refused, the last good set stays:\n%s\n", what, joined(errors).c_str());
 }
 
-// Broken ones never keep the engine from starting: its pages then say what they go without.
+// Changes that were made on disk, not through the API, belong into the books as well: against what
+// is known of each file, or what was live before.
+void Engine::note_files(const ConfigStore& store, const ConfigStore::Texts& before) {
+  ConfigStore::Texts now = store.live();
+  for (const auto& [id, text] : before) now.emplace(id, "");
+  for (const auto& [id, text] : now) {
+    const std::vector<RecordedChange> last = changes_->last(store.kind(), id, 1);
+    const auto was = before.find(id);
+    ConfigChange change;
+    change.kind = store.kind();
+    change.id = id;
+    change.before = was == before.end() ? "" : was->second;
+    change.from = !last.empty() ? last[0].to : was == before.end() ? "" : revision_of(was->second);
+    change.after = text;
+    change.to = text.empty() ? "" : revision_of(text);
+    // At a start there is nothing to compare a file with that nobody has changed yet.
+    const bool first = before.empty() && last.empty();
+    const Status noted =
+        first || change.from == change.to ? revisions_->save(text) : note_file(change);
+    if (!noted.ok()) std::fprintf(stderr, "%s: %s\n", id.c_str(), noted.error().message.c_str());
+  }
+}
+
+Status Engine::note_file(ConfigChange& change) {
+  if (change.before.empty() && !change.from.empty()) {
+    Result<std::string> kept = revisions_->text(change.from);
+    if (kept.ok()) change.before = std::move(kept).value();
+  }
+  change.what = change.after.empty() ? "deleted" : yaml_differences(change.before, change.after);
+  return note(change, "files");
+}
+
 void Engine::reload_experiments() {
   const std::shared_ptr<const RankingOptions> base = ranking_.get();
   if (experiments_base_ != base) experiments_.read_anew();  // its values are laid over others

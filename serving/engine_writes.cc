@@ -1,6 +1,6 @@
 // What others bring to the log through the engine: changes of the catalogue, events, and the wish
-// to be forgotten. Each is durable first, then folded, then answered. And changes of programs,
-// which are durable in their files.
+// to be forgotten. Each is durable first, then folded, then answered. And changes of programs and
+// experiments, which are durable in their files.
 #include <algorithm>
 #include <future>
 
@@ -65,24 +65,35 @@ Status Engine::forget(std::string_view user_id) {
   return {};
 }
 
-ConfigJournal Engine::journal_of(const std::string& who) {
-  return [this, who](const ConfigChange& change) {
-    return changes_->append({clock_.now(), who, change.id, change.what, change.from, change.to});
-  };
+ConfigStore& Engine::store_of(ConfigKind kind) {
+  if (kind == ConfigKind::kProgram) return programs_;
+  return experiments_;
 }
 
-Result<ConfigChange> Engine::write_program(std::string_view id, const ConfigEdit& edit,
-                                           const std::optional<std::string>& if_revision,
-                                           const std::string& who, ConfigErrors& wrong) {
-  Result<ConfigChange> change = programs_.write(id, edit, if_revision, journal_of(who), wrong);
+// Both texts are kept, so that the change can be looked at and undone.
+Status Engine::note(const ConfigChange& change, const std::string& who) {
+  for (const std::string* text : {&change.before, &change.after}) {
+    if (const Status saved = revisions_->save(*text); !saved.ok()) return saved;
+  }
+  return changes_->append(
+      {clock_.now(), who, change.kind, change.id, change.what, change.from, change.to});
+}
+
+Result<ConfigChange> Engine::write_config(ConfigKind kind, std::string_view id,
+                                          const ConfigEdit& edit,
+                                          const std::optional<std::string>& if_revision,
+                                          const std::string& who, ConfigErrors& wrong) {
+  const auto journal = [&](const ConfigChange& change) { return note(change, who); };
+  Result<ConfigChange> change = store_of(kind).write(id, edit, if_revision, journal, wrong);
   refresh_world();
   return change;
 }
 
-Result<ConfigChange> Engine::remove_program(std::string_view id,
-                                            const std::optional<std::string>& if_revision,
-                                            const std::string& who) {
-  Result<ConfigChange> change = programs_.remove(id, if_revision, journal_of(who));
+Result<ConfigChange> Engine::remove_config(ConfigKind kind, std::string_view id,
+                                           const std::optional<std::string>& if_revision,
+                                           const std::string& who) {
+  const auto journal = [&](const ConfigChange& change) { return note(change, who); };
+  Result<ConfigChange> change = store_of(kind).remove(id, if_revision, journal);
   refresh_world();
   return change;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "serving/access.h"
+#include "serving/config_body.h"
 #include "serving/engine.h"
 #include "serving/forecast.h"
 #include "serving/http.h"
@@ -81,13 +82,26 @@ class HttpApi {
   void validate_program(Call& call);
   ProgramForecast forecast_of(const Program& program) const;
   std::vector<std::string> warnings_of_program(const std::string& id) const;
-  // api_program_writes.cc
+  // api_experiments.cc
+  void list_experiments(Call& call);
+  void get_experiment(Call& call);
+  void show_experiment(Call& call);
+  void get_experiment_history(Call& call);
+  void assign(Call& call);
+  void sdk_features(Call& call);
+  // api_config_writes.cc
   void put_program(Call& call);
   void patch_program(Call& call);
   void delete_program(Call& call);
-  void change_program(Call& call, const ConfigEdit& edit,
-                      const std::optional<std::string>& if_revision,
-                      const std::function<FieldError(const ConfigError&)>& field_of);
+  void put_experiment(Call& call);
+  void patch_experiment(Call& call);
+  void delete_experiment(Call& call);
+  void revert_experiment(Call& call);
+  void put_config(Call& call, ConfigKind kind);
+  void patch_config(Call& call, ConfigKind kind);
+  void delete_config(Call& call, ConfigKind kind);
+  std::optional<ConfigBody> read_config(Call& call);
+  void change_config(Call& call, ConfigKind kind, const ConfigEdit& edit, const ConfigBody& body);
   // api_people.cc
   void get_user(Call& call);
   void delete_user(Call& call);

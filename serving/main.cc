@@ -1,6 +1,7 @@
 #include "serving/cli.h"
 #include "serving/conformance.h"
 #include "serving/evaluate.h"
+#include "serving/experiment_verbs.h"
 #include "serving/import.h"
 #include "serving/operator_verbs.h"
 #include "serving/replay.h"
@@ -42,6 +43,10 @@ int main(int argc, char** argv) {
       {"stats", "", "what a running engine has counted", 0, 0, {}, stats_verb},
       {"program", "ls | show|why|forecast|enable|disable|delete ID | put|validate FILE",
        "programs of a running engine", 1, 2, kProgramFlags, program_verb},
+      {"experiment",
+       "ls | show|history|enable|disable|delete ID | put FILE | diff ID [FROM [TO]] | revert ID "
+       "REVISION | why VIEWER",
+       "experiments of a running engine", 1, 4, kProgramFlags, experiment_verb},
       {"user", "show|forget ID", "one viewer of a running engine", 2, 2, {}, user_verb},
       {"token", "new ROLE[:CREATOR] [NAME]", "makes an access token", 2, 3, kTokenFlags,
        token_verb},

@@ -161,6 +161,21 @@ void add_member(Families& out, const MemberMetric& member) {
               member.writes_refused);
 }
 
+void add_experiments(Families& out, const Metrics& metrics) {
+  add_counters(out, "experiment_exposures_total", "Units that met a variation, each once.",
+               metrics.experiment_exposures);
+  add_gauge(out, "experiments_refused", "1 when experiment files on disk are refused.",
+            metrics.experiments_refused.value());
+  add_counter(out, "token_variations_left_total",
+              "Pages whose viewer is in more variations than tokens carry.",
+              metrics.token_variations_left.value());
+  if (metrics.read_exposures_forgotten) {
+    add_counter(out, "exposures_forgotten_total",
+                "Exposures that would be counted again (api.exposures_max).",
+                metrics.read_exposures_forgotten());
+  }
+}
+
 }  // namespace
 
 Histogram::Histogram(std::span<const double> upper_bounds_s) : bounds_s_(upper_bounds_s) {
@@ -273,10 +288,7 @@ std::string Metrics::render() const {
   add_counter(out, "retrieval_found_total", "Of those, the ones that the index finds.",
               retrieval_found.value());
   add_counters(out, "degraded_total", "Answers that did without a stage.", degraded);
-  add_counters(out, "experiment_exposures_total", "Units that met a variation, each once.",
-               experiment_exposures);
-  add_gauge(out, "experiments_refused", "1 when experiment files on disk are refused.",
-            experiments_refused.value());
+  add_experiments(out, *this);
   add_gauge(out, "user_loss_ratio", "Organic value given up for inserted items.",
             user_loss_ratio.value());
   add_counter(out, "decisions_lost_total", "Decisions that a crash has forgotten.",

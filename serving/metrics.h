@@ -132,8 +132,9 @@ class Metrics {
   Counter rank_requests, rank_errors;
   CounterFamily degraded{{"stage"}, 50};
   CounterFamily experiment_exposures{{"experiment", "variation"}, 2000};
-  Gauge experiments_refused;  // 1: files on disk are not those that run
-  Counter boosts_inserted;    // slots of rank answers
+  Counter token_variations_left;  // pages whose viewer is in more variations than a token carries
+  Gauge experiments_refused;      // 1: files on disk are not those that run
+  Counter boosts_inserted;        // slots of rank answers
   // New items: pages that tried one, and candidates of pages that wait to be tried or will not be.
   Counter new_items_tried, new_items_waiting, new_items_retired, new_items_refused;
   // What answers cost viewers, in thousandths of a fen: all of it, and of that what draws cost
@@ -153,10 +154,11 @@ class Metrics {
 
   // Read at each render(); set before serving starts. They must be quick and thread-safe.
   std::function<std::vector<ProgramMetric>()> read_programs;
-  std::function<MemberMetric()> read_member;   // absent: it runs alone
-  std::function<uint64_t()> read_shed;         // HttpServerStats::shed
-  std::function<uint64_t()> read_connections;  // HttpServerStats::connections
-  std::function<uint64_t()> read_inflight;     // HttpServerStats::inflight
+  std::function<MemberMetric()> read_member;           // absent: it runs alone
+  std::function<uint64_t()> read_exposures_forgotten;  // ExposureMemory::forgotten()
+  std::function<uint64_t()> read_shed;                 // HttpServerStats::shed
+  std::function<uint64_t()> read_connections;          // HttpServerStats::connections
+  std::function<uint64_t()> read_inflight;             // HttpServerStats::inflight
 
   // The Prometheus text exposition, content type kMetricsContentType.
   std::string render() const;

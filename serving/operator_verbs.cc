@@ -26,9 +26,38 @@ constexpr FlagSpec kRevisionFlags[] = {
     {"if-revision", FlagSpec::Kind::kText, "REV", "put, delete: only if the file is at it"},
 };
 
-// One call; what comes back is printed as it is with --json, else through `text`.
+std::string done_text(json::Value) { return "done\n"; }
+
+// Readable by its owner alone when it is new.
+Status append_line(const std::string& path, const std::string& line) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return Error{ErrorCode::kIo, path + ": " + std::strerror(errno)};
+  const std::string text = line + "\n";
+  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int error = errno;
+  if (::close(file) != 0 || !written) {
+    return Error{ErrorCode::kIo, path + ": " + std::strerror(written ? errno : error)};
+  }
+  return {};
+}
+
+// {"yaml": the file as it is, comments and all}
+Result<std::string> file_body(const CliArguments& arguments) {
+  const Result<std::string> text = read_text_file(arguments.operands[1]);
+  if (!text.ok()) return text.error();
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.field("yaml", text.value());
+  if (arguments.given("if-revision")) json.field("if_revision", arguments.text("if-revision"));
+  json.end_object();
+  return body;
+}
+
+}  // namespace
+
 int show(const CliArguments& arguments, std::string_view method, const std::string& target,
-         std::string_view body, std::string (*text)(json::Value)) {
+         std::string_view body, AnswerText text) {
   Result<ApiClient> client = ApiClient::open(arguments);
   if (!client.ok()) return bad_usage(arguments, client.error().message);
   const Result<std::string> answer = client.value().call(method, target, body);
@@ -44,18 +73,16 @@ int show(const CliArguments& arguments, std::string_view method, const std::stri
   return kExitDone;
 }
 
-std::string done_text(json::Value) { return "done\n"; }
-
-// Reads the program's revision first, so that somebody else's change in between is a conflict.
-int set_enabled(const CliArguments& arguments, const std::string& target, bool enabled) {
+int set_enabled(const CliArguments& arguments, const std::string& target, bool enabled,
+                AnswerText text) {
   Result<ApiClient> client = ApiClient::open(arguments);
   if (!client.ok()) return bad_usage(arguments, client.error().message);
   const Result<std::string> answer = client.value().call("GET", target);
   if (!answer.ok()) return fail(arguments, answer.error());
   json::Document document;
-  const Result<json::Value> program = document.parse(answer.value());
+  const Result<json::Value> thing = document.parse(answer.value());
   std::string_view revision;
-  if (!program.ok() || !program.value().find("revision").get(revision)) {
+  if (!thing.ok() || !thing.value().find("revision").get(revision)) {
     return bad_usage(arguments, "the engine's answer has no revision");
   }
   std::string body;
@@ -64,45 +91,30 @@ int set_enabled(const CliArguments& arguments, const std::string& target, bool e
   json.field("enabled", enabled);
   json.field("if_revision", revision);
   json.end_object();
-  return show(arguments, "PATCH", target, body, program_text);
+  return show(arguments, "PATCH", target, body, text);
 }
 
-// Readable by its owner alone when it is new.
-Status append_line(const std::string& path, const std::string& line) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return Error{ErrorCode::kIo, path + ": " + std::strerror(errno)};
-  const std::string text = line + "\n";
-  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const int error = errno;
-  if (::close(file) != 0 || !written) {
-    return Error{ErrorCode::kIo, path + ": " + std::strerror(written ? errno : error)};
-  }
-  return {};
-}
-
-// The file as it is, comments and all, to the program that it names.
-int send_program(const CliArguments& arguments, bool put) {
+int put_file(const CliArguments& arguments, const std::string& collection, AnswerText text) {
   const std::string& file = arguments.operands[1];
-  const Result<std::string> text = read_text_file(file);
-  if (!text.ok()) return bad_usage(arguments, text.error().message);
-  std::string body;
-  JsonWriter json(body);
-  json.begin_object();
-  json.field("yaml", text.value());
-  if (arguments.given("if-revision")) json.field("if_revision", arguments.text("if-revision"));
-  json.end_object();
-  if (!put) return show(arguments, "POST", "/v1/programs:validate", body, validation_text);
+  const Result<std::string> body = file_body(arguments);
+  if (!body.ok()) return bad_usage(arguments, body.error().message);
   ConfigErrors errors;
   YamlNode root;
-  if (!parse_yaml(text.value(), file, root, errors)) {
-    return bad_usage(arguments, errors.front().to_string());
+  const Result<std::string> yaml = read_text_file(file);
+  if (!yaml.ok() || !parse_yaml(yaml.value(), file, root, errors)) {
+    return bad_usage(arguments, yaml.ok() ? errors.front().to_string() : yaml.error().message);
   }
   const YamlNode* id = root.find("id");
   if (id == nullptr || id->text.empty()) return bad_usage(arguments, file + ": id: is missing");
-  return show(arguments, "PUT", "/v1/programs/" + percent_encode(id->text), body, program_text);
+  return show(arguments, "PUT", collection + "/" + percent_encode(id->text), body.value(), text);
 }
 
-}  // namespace
+int delete_one(const CliArguments& arguments, const std::string& target) {
+  const std::string revision =
+      arguments.given("if-revision") ? arguments.text("if-revision") : std::string();
+  const std::string query = revision.empty() ? "" : "?if_revision=" + percent_encode(revision);
+  return show(arguments, "DELETE", target + query, "", done_text);
+}
 
 const std::span<const FlagSpec> kTokenFlags = kFlags;
 const std::span<const FlagSpec> kProgramFlags = kRevisionFlags;
@@ -120,19 +132,19 @@ int program_verb(const CliArguments& arguments) {
                                           : what + " needs an ID");
   }
   if (listing) return show(arguments, "GET", "/v1/programs", "", programs_table);
-  if (of_file) return send_program(arguments, what == "put");
+  if (what == "put") return put_file(arguments, "/v1/programs", program_text);
+  if (what == "validate") {
+    const Result<std::string> body = file_body(arguments);
+    if (!body.ok()) return bad_usage(arguments, body.error().message);
+    return show(arguments, "POST", "/v1/programs:validate", body.value(), validation_text);
+  }
   const std::string target = "/v1/programs/" + percent_encode(arguments.operands[1]);
   if (what == "show") return show(arguments, "GET", target, "", program_text);
   if (what == "why") return show(arguments, "GET", target, "", shortfall_table);
   if (what == "forecast") return show(arguments, "GET", target + "/forecast", "", forecast_table);
-  if (what == "enable") return set_enabled(arguments, target, true);
-  if (what == "disable") return set_enabled(arguments, target, false);
-  if (what == "delete") {
-    const std::string revision =
-        arguments.given("if-revision") ? arguments.text("if-revision") : std::string();
-    const std::string query = revision.empty() ? "" : "?if_revision=" + percent_encode(revision);
-    return show(arguments, "DELETE", target + query, "", done_text);
-  }
+  if (what == "enable") return set_enabled(arguments, target, true, program_text);
+  if (what == "disable") return set_enabled(arguments, target, false, program_text);
+  if (what == "delete") return delete_one(arguments, target);
   return bad_usage(arguments, "'" + what +
                                   "' is not allowed; allowed: ls, show ID, why ID, forecast ID, "
                                   "enable ID, disable ID, put FILE, validate FILE, delete ID");

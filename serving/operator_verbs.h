@@ -21,6 +21,18 @@ int backup_verb(const CliArguments& arguments);  // DIR, on the engine's machine
 int token_verb(const CliArguments& arguments);   // new ROLE[:CREATOR] [NAME]
 int restore_verb(const CliArguments& arguments);
 
+// What verbs over the API share. One call; what comes back is printed as it is with --json, else
+// through `text`.
+using AnswerText = std::string (*)(json::Value);
+int show(const CliArguments& arguments, std::string_view method, const std::string& target,
+         std::string_view body, AnswerText text);
+// Reads the revision first, so that somebody else's change in between is a conflict.
+int set_enabled(const CliArguments& arguments, const std::string& target, bool enabled,
+                AnswerText text);
+// The file that the second operand names, to where its id belongs; --if-revision.
+int put_file(const CliArguments& arguments, const std::string& collection, AnswerText text);
+int delete_one(const CliArguments& arguments, const std::string& target);
+
 extern const std::span<const FlagSpec> kTokenFlags;
 extern const std::span<const FlagSpec> kProgramFlags;
 

@@ -33,10 +33,8 @@ bool given(const std::optional<T>& value) {
 }
 
 template <typename Text>
-void take_names(const Text& request_id, const Text& surface, RankRequest& request,
-                FieldErrors& errors) {
-  const Pointer root, id_at(root, "request_id"), surface_at(root, "surface");
-  request.request_id = json::id_of(request_id, id_at, errors).value_or("");
+void take_surface(const Text& surface, RankRequest& request, FieldErrors& errors) {
+  const Pointer root, surface_at(root, "surface");
   const auto name = json::text_of(surface, kSurfaceBytesMax, surface_at, errors);
   if (!name) return;
   const std::optional<Surface> parsed = parse_surface(*name);
@@ -44,6 +42,14 @@ void take_names(const Text& request_id, const Text& surface, RankRequest& reques
     errors.add(surface_at, "must be one of feed, live_room, search, detail, festival, open_screen");
   }
   request.surface = parsed.value_or(Surface::kFeed);
+}
+
+template <typename Text>
+void take_names(const Text& request_id, const Text& surface, RankRequest& request,
+                FieldErrors& errors) {
+  const Pointer root, id_at(root, "request_id");
+  request.request_id = json::id_of(request_id, id_at, errors).value_or("");
+  take_surface(surface, request, errors);
 }
 
 template <typename Text, typename Number>

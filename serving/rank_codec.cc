@@ -211,9 +211,42 @@ bool decode_rank_call(json::Value body, const RankLimits& limits, RankCall& call
   return errors.count() == errors_before;
 }
 
+bool decode_assign_call(json::Value body, const RankLimits& limits, RankCall& call,
+                        FieldErrors& errors) {
+  enum Field { kUserId, kSurface, kContext, kNow, kFields };
+  static constexpr std::array<std::string_view, kFields> kNames = {"user_id", "surface", "context",
+                                                                   "now_ms"};
+  std::array<json::Value, kFields> fields;
+  const size_t errors_before = errors.count();
+  const Pointer root;
+  json::read_fields(body, kNames, fields, root, errors);
+  if (!body.is_object()) return false;
+  RankRequest& request = call.request;
+  request.user_id = json::id_of(fields[kUserId], Pointer(root, "user_id"), errors).value_or("");
+  if (fields[kSurface].present()) rank_checks::take_surface(fields[kSurface], request, errors);
+  if (fields[kContext].present()) {
+    read_context(fields[kContext], Pointer(root, "context"), request, errors);
+  }
+  rank_checks::take_times(fields[kNow], json::Value(), json::Value(), limits, call, errors);
+  return errors.count() == errors_before;
+}
+
+void write_experiments(JsonWriter& json, std::span<const ShownExperiment> experiments) {
+  json.begin_array();
+  for (const ShownExperiment& each : experiments) {
+    json.begin_object();
+    json.field("experiment", each.experiment);
+    json.field("variation", each.variation);
+    json.field("in_experiment", each.in);
+    json.field("reason", each.reason);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_rank_answer(JsonWriter& json, const RankRequest& request, const Slate& slate,
                        const std::vector<std::string>& tokens, const ProgramSet& programs,
-                       const RankVersions& versions) {
+                       const RankVersions& versions, std::span<const ShownExperiment> experiments) {
   json.begin_object();
   json.field("request_id", request.request_id);
   json.key("items");
@@ -223,8 +256,7 @@ void write_rank_answer(JsonWriter& json, const RankRequest& request, const Slate
   }
   json.end_array();
   json.key("experiments");
-  json.begin_array();
-  json.end_array();
+  write_experiments(json, experiments);
   json.key("degraded");
   json.begin_array();
   for (const std::string_view stage : slate.degraded) json.value(stage);

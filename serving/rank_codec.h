@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,12 +38,24 @@ struct RankCall {
 bool decode_rank_call(json::Value body, const RankLimits& limits, RankCall& call,
                       json::FieldErrors& errors);
 
+// POST /v1/assign: user_id, surface?, context?, now_ms? of a rank call. False when `errors` grew.
+bool decode_assign_call(json::Value body, const RankLimits& limits, RankCall& call,
+                        json::FieldErrors& errors);
+
 struct RankVersions {
   uint64_t catalogue = 0;
   std::string_view model;
   std::string_view programs;
   uint64_t prices = 0;
   std::string_view experiments;
+};
+
+// What the answer says of one experiment. Borrowed.
+struct ShownExperiment {
+  std::string_view experiment;
+  std::string_view variation;  // empty: in none
+  bool in = false;
+  std::string_view reason;  // OpenFeature's code
 };
 
 // The label of the first program that the item counts for, if that has one.
@@ -55,6 +68,8 @@ std::optional<ShownLabel> shown_label(const SlateItem& item, const ProgramSet& p
 // The answer's JSON. tokens[i] belongs to slate.items[i], empty: none.
 void write_rank_answer(JsonWriter& json, const RankRequest& request, const Slate& slate,
                        const std::vector<std::string>& tokens, const ProgramSet& programs,
-                       const RankVersions& versions);
+                       const RankVersions& versions,
+                       std::span<const ShownExperiment> experiments = {});
+void write_experiments(JsonWriter& json, std::span<const ShownExperiment> experiments);
 
 }  // namespace shanhuo

@@ -155,12 +155,20 @@ Status RankProtoDecoder::decode(std::string_view body, const RankLimits& limits,
 
 void encode_rank_answer(const RankRequest& request, const Slate& slate,
                         const std::vector<std::string>& tokens, const ProgramSet& programs,
-                        const RankVersions& versions, std::string& out) {
+                        const RankVersions& versions, std::string& out,
+                        std::span<const ShownExperiment> experiments) {
   google::protobuf::Arena arena;
   auto& wire = *google::protobuf::Arena::CreateMessage<wire::RankAnswer>(&arena);
   wire.set_request_id(std::string(request.request_id));
   for (size_t i = 0; i < slate.items.size(); ++i) {
     write_item(slate.items[i], i, tokens[i], programs, *wire.add_items());
+  }
+  for (const ShownExperiment& each : experiments) {
+    wire::RankAnswer::Experiment& shown = *wire.add_experiments();
+    shown.set_experiment(std::string(each.experiment));
+    shown.set_variation(std::string(each.variation));
+    shown.set_in_experiment(each.in);
+    shown.set_reason(std::string(each.reason));
   }
   for (const std::string_view stage : slate.degraded) wire.add_degraded(std::string(stage));
   wire::RankAnswer::Versions& to = *wire.mutable_versions();

@@ -35,6 +35,7 @@ class RankProtoDecoder {
 // bytes for the same answer.
 void encode_rank_answer(const RankRequest& request, const Slate& slate,
                         const std::vector<std::string>& tokens, const ProgramSet& programs,
-                        const RankVersions& versions, std::string& out);
+                        const RankVersions& versions, std::string& out,
+                        std::span<const ShownExperiment> experiments = {});
 
 }  // namespace shanhuo

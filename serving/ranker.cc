@@ -5,7 +5,9 @@
 #include <exception>
 
 #include "base/hash.h"
+#include "ranking/attributes.h"
 #include "serving/decision_context.h"
+#include "serving/page_experiments.h"
 #include "serving/rank_proto.h"
 
 namespace shanhuo {
@@ -13,7 +15,6 @@ namespace {
 
 constexpr std::string_view kModelVersion =
     "text-1";  // vectors from text; trained models have their own
-constexpr std::string_view kNoExperiments = "none";
 constexpr int kReserveTries = 3;
 // A page costs less than this; with less time left the organic list goes back at once.
 constexpr int64_t kPageNs = 1'000'000;
@@ -34,51 +35,27 @@ uint64_t slate_key(const RankRequest& request) {
                       request.request_id);
 }
 
-// Names a room's window where insertions are recorded, each once per viewer and window.
-uint64_t room_window_hash(std::string_view room_id, Millis window_end) {
-  return hash_combine(hash64(room_id), static_cast<uint64_t>(window_end.count()));
-}
-
-DecidedRoom to_record(const RoomDecision& room) {
-  return {room.window_end, room.hold_until,        room.item_id,    room.position,
-          room.programs,   room.value_fen,         room.p_viewable, room.p_click,
-          room.p_order,    room.organic_value_fen, room.loss_fen};
-}
-
-RoomDecision from_record(const DecidedRoom& room, const Interner& interner) {
-  RoomDecision decision;
-  decision.window_end = room.window_end;
-  decision.hold_until = room.hold_until;
-  decision.item = room.item_id.empty() ? kNoItem : interner.find(room.item_id);
-  decision.item_id = room.item_id;
-  decision.position = room.position;
-  decision.programs = room.programs;
-  decision.value_fen = room.value_fen;
-  decision.p_viewable = room.p_viewable;
-  decision.p_click = room.p_click;
-  decision.p_order = room.p_order;
-  decision.organic_value_fen = room.organic_value_fen;
-  decision.loss_fen = room.loss_fen;
-  return decision;
-}
-
 }  // namespace
 
 struct Ranker::Scratch {
   RankScratch rank;
   std::vector<double> scores, p_click;
+  PageExperiments experiments;
 };
 
 struct Ranker::Page {
   Page(Scratch& s, const RankerParts& parts)
       : scratch(s),
-        options(parts.ranking.get()),
+        base(parts.ranking.get()),
         world(parts.world.get()),
         graduates(parts.graduates.get()),
-        prices(parts.prices.table()) {}
+        prices(parts.prices.table()),
+        experiments(s.experiments) {
+    experiments.begin(parts.experiments.get(), base.get());
+  }
 
   Scratch& scratch;
-  std::shared_ptr<const RankingOptions> options;
+  std::shared_ptr<const RankingOptions> base;  // before experiments
   std::shared_ptr<const World> world;
   std::shared_ptr<const Graduates> graduates;
   std::shared_ptr<const PriceTable> prices;
@@ -89,12 +66,22 @@ struct Ranker::Page {
   std::optional<RoomDecision> room;  // what holds in the room
   bool first_in_room = false;        // this call decided it
   std::string body;
+  PageExperiments& experiments;
+  bool experiments_failed = false;
 
   RankContext context(const RankerParts& parts, const RankRequest& request) const {
-    return {viewer,          insertions,      *world,
-            *prices,         parts.features,  parts.retriever,
-            *options,        scratch.p_click, slate_key(request),
-            graduates.get(), nullptr,         parts.values};
+    return {viewer,
+            insertions,
+            *world,
+            *prices,
+            parts.features,
+            parts.retriever,
+            experiments.options(),
+            scratch.p_click,
+            slate_key(request),
+            graduates.get(),
+            nullptr,
+            parts.values};
   }
 };
 
@@ -104,6 +91,7 @@ Ranker::Ranker(const RankerParts& parts)
     : parts_(parts),
       slates_(static_cast<size_t>(parts.options.api.slates_max),
               Millis(parts.options.api.slate_memory_ms)),
+      exposures_(static_cast<size_t>(parts.options.api.exposures_max)),
       scratch_([] { return std::make_unique<Scratch>(); }) {}
 
 Ranker::~Ranker() = default;
@@ -128,6 +116,7 @@ RankAnswer Ranker::answer(RankCall& call, std::string_view caller, uint64_t body
     // Out of memory is the one that is known; whatever it was, viewers get their feed.
     page.slate = organic_slate(request, "internal");
   }
+  if (page.experiments_failed) page.slate.degraded.push_back("experiments");
   mint_tokens(call, page);
   write_answer(call, page);
   answer.body = page.body;
@@ -150,6 +139,7 @@ void Ranker::decide(RankCall& call, int64_t deadline_ns, Page& page) {
   if (request.personalized && !request.user_id.empty()) {
     page.viewer = parts_.features.viewer(request.user_id);
   }
+  join_experiments(request, page);
   Scratch& scratch = page.scratch;
   scratch.scores.clear();
   for (const RankCandidate& candidate : request.candidates) {
@@ -174,6 +164,18 @@ void Ranker::decide(RankCall& call, int64_t deadline_ns, Page& page) {
     rank_feed(call, page);
   } else {
     rank_in_room(call, page);
+  }
+}
+
+// Whatever breaks here, the request goes on with the engine's own options.
+void Ranker::join_experiments(const RankRequest& request, Page& page) {
+  page.experiments_failed = page.experiments.set().missing();
+  if (!request.room_id.empty()) return;
+  try {
+    page.experiments.assign(ViewerAttributes(request, page.viewer), request.now);
+  } catch (const std::exception&) {
+    page.experiments.begin(parts_.experiments.get(), page.base.get());
+    page.experiments_failed = true;
   }
 }
 
@@ -248,6 +250,7 @@ void Ranker::mint_tokens(const RankCall& call, Page& page) {
     token.surface = request.surface;
     token.position = static_cast<int32_t>(i);
     token.programs = hashes_of(item, page.world->programs());
+    token.variations = page.experiments.of_token();
     token.propensity = static_cast<float>(item.propensity);
     token.price_version = page.slate.price_version;
     token.issued_at = request.now;
@@ -259,12 +262,13 @@ void Ranker::mint_tokens(const RankCall& call, Page& page) {
 void Ranker::write_answer(const RankCall& call, Page& page) {
   const ProgramSet& programs = page.world->programs();
   const RankVersions versions = {page.world->catalogue().version, kModelVersion, programs.version,
-                                 page.slate.price_version, kNoExperiments};
+                                 page.slate.price_version, page.experiments.set().version()};
+  const auto& shown = page.experiments.shown();
   if (call.format == RankFormat::kProtobuf) {
-    encode_rank_answer(call.request, page.slate, page.tokens, programs, versions, page.body);
+    encode_rank_answer(call.request, page.slate, page.tokens, programs, versions, page.body, shown);
   } else {
     JsonWriter json(page.body);
-    write_rank_answer(json, call.request, page.slate, page.tokens, programs, versions);
+    write_rank_answer(json, call.request, page.slate, page.tokens, programs, versions, shown);
   }
 }
 
@@ -291,6 +295,7 @@ void Ranker::count(const Page& page) {
   Metrics& metrics = parts_.metrics;
   metrics.boosts_inserted.add(inserted);
   const Slate& slate = page.slate;
+  if (slate.degraded.empty()) page.experiments.count(exposures_, metrics);
   metrics.new_items_tried.add(slate.tried_new ? 1 : 0);
   metrics.new_items_waiting.add(static_cast<uint64_t>(slate.new_items));
   metrics.new_items_retired.add(static_cast<uint64_t>(slate.retired_items));
@@ -338,7 +343,8 @@ void Ranker::record(const RankCall& call, Page& page, std::string_view caller, u
   }
   decision.versions = {page.world->catalogue().version, std::string(kModelVersion),
                        page.world->programs().version, page.slate.price_version,
-                       std::string(kNoExperiments)};
+                       page.experiments.set().version()};
+  decision.variations = page.experiments.variations();
   decision.context = to_context(request, page.slate, page.viewer, page.scratch.p_click);
   slates_.put(slate_key(request), std::move(slate), request.now);
   parts_.requests.add(request);

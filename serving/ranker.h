@@ -16,6 +16,7 @@
 
 #include "base/published.h"
 #include "configs/engine_options.h"
+#include "configs/experiment.h"
 #include "features/exposure_token.h"
 #include "features/feature_store.h"
 #include "models/calibration.h"
@@ -25,6 +26,7 @@
 #include "ranking/room_book.h"
 #include "serving/decision_book.h"
 #include "serving/engine_time.h"
+#include "serving/exposure_memory.h"
 #include "serving/metrics.h"
 #include "serving/rank_codec.h"
 #include "serving/scratch_pool.h"
@@ -49,6 +51,7 @@ struct RankerParts {
   DecisionBook& decisions;
   Metrics& metrics;
   TrafficBook& requests;
+  const Published<ExperimentSet>& experiments;
   const ValueLearner* values = nullptr;  // nullptr: value models are off
 };
 
@@ -74,12 +77,14 @@ class Ranker {
   void forget(std::string_view user_id);
 
   SlateBook& slates() { return slates_; }
+  const ExposureMemory& exposures() const { return exposures_; }
 
  private:
   struct Scratch;
   struct Page;  // one answer being made
 
   void decide(RankCall& call, int64_t deadline_ns, Page& page);
+  void join_experiments(const RankRequest& request, Page& page);
   void rank_feed(const RankCall& call, Page& page);
   void rank_in_room(const RankCall& call, Page& page);
   bool reserve(const Page& page, Surface surface, Millis now);
@@ -92,6 +97,7 @@ class Ranker {
   const RankerParts parts_;
   SlateBook slates_;
   RoomBook rooms_;
+  ExposureMemory exposures_;
   ScratchPool<Scratch> scratch_;
   // A viewer's requests are answered one after the other, so that copies of one get one slate and
   // frequency caps hold among those that come at once. Without a viewer: a request's copies are.

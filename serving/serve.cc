@@ -86,6 +86,7 @@ void connect_metrics(Engine& engine, const HttpServer& server) {
   metrics.read_shed = [&server] { return server.stats().shed; };
   metrics.read_connections = [&server] { return server.stats().connections; };
   metrics.read_inflight = [&server] { return server.stats().inflight; };
+  metrics.read_exposures_forgotten = [&engine] { return engine.ranker().exposures().forgotten(); };
   metrics.read_programs = [&engine] {
     std::vector<ProgramMetric> programs;
     for (const ProgramStatus& status : engine.prices().status(engine.time().now())) {

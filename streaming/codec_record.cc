@@ -126,6 +126,7 @@ void encode_decision(const Decision& decision, std::string& out) {
   wire.set_programs_version(decision.versions.programs);
   wire.set_price_version(decision.versions.prices);
   wire.set_experiments_version(decision.versions.experiments);
+  for (const uint32_t hash : decision.variations) wire.add_variations(hash);
   wire.set_response(decision.response);
   wire.SerializeToString(&out);
 }
@@ -152,6 +153,7 @@ Result<Decision> decode_decision(std::string_view bytes) {
   decision.versions.programs = wire.programs_version();
   decision.versions.prices = wire.price_version();
   decision.versions.experiments = wire.experiments_version();
+  decision.variations.assign(wire.variations().begin(), wire.variations().end());
   decision.response = wire.response();
   return decision;
 }

@@ -85,7 +85,8 @@ struct Decision {
   std::vector<DecidedOrganic> organic;  // of the page, in order
   std::optional<DecidedContext> context;
   DecisionVersions versions;
-  std::string response;  // the answer's JSON, byte for byte
+  std::vector<uint32_t> variations;  // variation_hash() of each that the viewer was in
+  std::string response;              // the answer's JSON, byte for byte
 };
 
 }  // namespace shanhuo

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -8,8 +10,10 @@
 #include "configs/experiment.h"
 #include "configs/experiment_payload.h"
 #include "configs/flag_evaluator.h"
+#include "configs/yaml_edit.h"
 #include "tests/counted_new.h"
 #include "tests/experiment_files.h"
+#include "tests/json_value.h"
 
 namespace shanhuo {
 namespace {
@@ -264,6 +268,40 @@ TEST(Experiments, AnEvaluationAllocatesNothing) {
     set->apply(out, options);
   }
   EXPECT_EQ(testing::allocations.load(), before);
+}
+
+// tests/experiment_oracle.mjs gave tests/data/experiments, as the engine publishes them, to
+// GrowthBook's own SDK.
+TEST(Experiments, TheSdkGivesTheVariationsThatTheEngineGives) {
+  std::vector<std::string> texts;
+  for (const auto& entry : std::filesystem::directory_iterator("tests/data/experiments")) {
+    texts.push_back(read_text_file(entry.path().string()).value());
+  }
+  ConfigErrors errors;
+  const auto set = experiments_of(texts, &errors);
+  ASSERT_NE(set, nullptr) << joined(errors);
+  std::ifstream file("tests/data/experiment_payload_cases.ndjson");
+  std::string line;
+  ASSERT_TRUE(std::getline(file, line));
+  const Value head = testing::json(line);
+  EXPECT_TRUE(same_value(*head.find("features"), *payload_of(*set, kNow).find("features")));
+  int compared = 0, in = 0;
+  while (std::getline(file, line)) {
+    const Value recorded = testing::json(line);
+    const Assigned assigned(*set, *recorded.find("attributes"));
+    for (const auto& [id, value] : recorded.find("values")->as_object()) {
+      const auto index = static_cast<size_t>(set->find(id));
+      const int variation = assigned.all[index].variation;
+      const auto& variations = set->experiments()[index].variations;
+      const Value mine =
+          variation < 0 ? Value() : Value(variations[static_cast<size_t>(variation)].key);
+      EXPECT_EQ(mine, value) << id << " " << line;
+      ++compared;
+      in += variation >= 0 ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(compared, 7 * 1'000);
+  EXPECT_GT(in, 1'500);
 }
 
 // Chi-squared of counts that should be equal, in standard deviations of its distribution.

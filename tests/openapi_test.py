@@ -204,7 +204,8 @@ class EngineTest(unittest.TestCase):
         if not os.access(binary, os.X_OK):
             raise unittest.SkipTest(f"{binary} is not built")
         cls.folder = tempfile.TemporaryDirectory()
-        shutil.copytree(ROOT / "configs" / "programs", Path(cls.folder.name) / "programs")
+        for name in ("programs", "experiments"):
+            shutil.copytree(ROOT / "configs" / name, Path(cls.folder.name) / name)
         config = Path(cls.folder.name) / "engine.yaml"
         config.write_text(f"data_dir: {cls.folder.name}/data\n")
         cls.engine = subprocess.Popen(

@@ -51,6 +51,16 @@ const std::map<std::string, std::set<Who>>& table() {
       {"POST /v1/programs:validate", kOperates},
       {"GET /v1/programs/{id}/forecast", kOperates},
       {"GET /v1/programs/{id}/board", kOperates},
+      {"GET /v1/experiments", kOperates},
+      {"POST /v1/experiments:why", kOperates},
+      {"GET /v1/experiments/{id}", kOperates},
+      {"PUT /v1/experiments/{id}", kOperates},
+      {"PATCH /v1/experiments/{id}", kOperates},
+      {"DELETE /v1/experiments/{id}", kOperates},
+      {"GET /v1/experiments/{id}/history", kOperates},
+      {"POST /v1/experiments/{id}/revert", kOperates},
+      {"POST /v1/assign", kFeeds},
+      {"GET /api/features/{client_key}", kOpenToAll},
       {"GET /v1/parameters", kOperates},
       {"GET /v1/stats", kOperates},
       {"GET /metrics", kOperates},
@@ -151,6 +161,7 @@ std::string filled(std::string_view pattern) {
   std::string path(pattern);
   for (const auto& [hole, value] : {std::pair<std::string_view, std::string_view>{"{id}", "farmer"},
                                     {"{kind}", "item"},
+                                    {"{client_key}", "sdk"},
                                     {"*", "page.js"}}) {
     if (const size_t at = path.find(hole); at != path.npos) path.replace(at, hole.size(), value);
   }

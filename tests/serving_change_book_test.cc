@@ -17,7 +17,13 @@ class ChangeBookTest : public testing::Test {
             .value());
   }
   static RecordedChange change(int number, const std::string& program = "kiwi") {
-    return {Millis(number), "anna", program, "priority: " + std::to_string(number), "a", "b"};
+    return {Millis(number),
+            "anna",
+            "program",
+            program,
+            "priority: " + std::to_string(number),
+            "a",
+            "b"};
   }
 
   TempDir folder_;
@@ -29,7 +35,7 @@ TEST_F(ChangeBookTest, GivesTheNewestOfAProgramFirstAlsoAfterARestart) {
     const auto book = open();
     for (int i = 0; i < 4; ++i) ASSERT_TRUE(book->append(change(i, i == 2 ? "tea" : "kiwi")).ok());
   }
-  const auto last = open()->last("kiwi", 2);
+  const auto last = open()->last("program", "kiwi", 2);
   ASSERT_EQ(last.size(), 2U);
   EXPECT_EQ(last[0].at, Millis(3));
   EXPECT_EQ(last[1].at, Millis(1));
@@ -43,8 +49,8 @@ TEST_F(ChangeBookTest, StaysWithinItsBounds) {
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(book->append(change(i)).ok());
   EXPECT_LE(std::filesystem::file_size(path_), 2'000U);
   EXPECT_LE(std::filesystem::file_size(path_ + ".1"), 2'000U);
-  EXPECT_EQ(book->last("kiwi", 1'000).size(), 30U);
-  EXPECT_EQ(open()->last("kiwi", 1).front().at, Millis(199));
+  EXPECT_EQ(book->last("program", "kiwi", 1'000).size(), 30U);
+  EXPECT_EQ(open()->last("program", "kiwi", 1).front().at, Millis(199));
 }
 
 TEST_F(ChangeBookTest, ALongTextIsCutBetweenTwoCharacters) {
@@ -53,15 +59,15 @@ TEST_F(ChangeBookTest, ALongTextIsCutBetweenTwoCharacters) {
   long_one.what.clear();
   for (int i = 0; i < 30; ++i) long_one.what += "山";
   ASSERT_TRUE(book->append(long_one).ok());
-  EXPECT_EQ(open()->last("kiwi", 1).front().what.size(), 39U + 3);
+  EXPECT_EQ(open()->last("program", "kiwi", 1).front().what.size(), 39U + 3);
 }
 
 TEST_F(ChangeBookTest, ALineThatACrashHasCutIsSkipped) {
   ASSERT_TRUE(open()->append(change(1)).ok());
   std::ofstream(path_, std::ios::app) << R"({"at_ms":2,"who":)";
-  EXPECT_EQ(open()->last("kiwi", 10).size(), 1U);
+  EXPECT_EQ(open()->last("program", "kiwi", 10).size(), 1U);
   ASSERT_TRUE(open()->append(change(3)).ok());
-  EXPECT_EQ(open()->last("kiwi", 10).size(), 2U);
+  EXPECT_EQ(open()->last("program", "kiwi", 10).size(), 2U);
 }
 
 }  // namespace

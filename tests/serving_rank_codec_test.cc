@@ -315,7 +315,9 @@ TEST(RankCodec, WritesTheContractsAnswer) {
   std::string out;
   JsonWriter json(out);
   write_rank_answer(json, request, slate, {"", "tok", "", ""}, programs,
-                    {5, "text-1", "abc", 7, "none"});
+                    {5, "text-1", "abc", 7, "none"},
+                    std::vector<ShownExperiment>{{"boost", "more", true, "SPLIT"},
+                                                 {"look", "", false, "DISABLED"}});
   EXPECT_EQ(out, R"({"request_id":"r1","items":[)"
                  R"({"item_id":"a","position":0,"source":"organic","score":0.5},)"
                  R"({"item_id":"\"q\"","position":1,"source":"boost","score":1.25,)"
@@ -325,7 +327,9 @@ TEST(RankCodec, WritesTheContractsAnswer) {
                  R"({"item_id":"c","position":2,"source":"retrieved","score":0,)"
                  R"("programs":["ads"],"label":{"kind":"ad","text":"Ad"}},)"
                  R"({"item_id":"d","position":3,"source":"boost","score":0,"programs":["plain"]}],)"
-                 R"("experiments":[],"degraded":["retrieval"],)"
+                 R"("experiments":[{"experiment":"boost","variation":"more","in_experiment":true,)"
+                 R"("reason":"SPLIT"},{"experiment":"look","variation":"","in_experiment":false,)"
+                 R"("reason":"DISABLED"}],"degraded":["retrieval"],)"
                  R"("versions":{"catalogue":"5","model":"text-1","programs":"abc","prices":"7",)"
                  R"("experiments":"none"}})");
 }

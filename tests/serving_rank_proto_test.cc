@@ -318,6 +318,15 @@ TEST(RankProto, TellsBytesThatAreNoRequestFromRequestsThatAreWrong) {
 
 // ---- Answers ----
 
+void write_experiment(JsonWriter& json, const wire::RankAnswer::Experiment& each) {
+  json.begin_object();
+  json.field("experiment", each.experiment());
+  json.field("variation", each.variation());
+  json.field("in_experiment", each.in_experiment());
+  json.field("reason", each.reason());
+  json.end_object();
+}
+
 // RankAnswer as the contract's JSON.
 std::string json_of(const wire::RankAnswer& wire) {
   std::string text;
@@ -359,6 +368,7 @@ std::string json_of(const wire::RankAnswer& wire) {
   json.end_array();
   json.key("experiments");
   json.begin_array();
+  for (const auto& each : wire.experiments()) write_experiment(json, each);
   json.end_array();
   json.key("degraded");
   json.begin_array();
@@ -409,11 +419,14 @@ TEST(RankProto, AnswersSayWhatJsonSays) {
     }
     if (random() % 4 == 0) slate.degraded.push_back("timeout");
     const RankVersions versions = {random(), "text-1", "5f1c", random(), "none"};
+    std::vector<ShownExperiment> shown;
+    if (random() % 2 == 0) shown.push_back({"更强", "more", true, "SPLIT"});
+    if (random() % 2 == 0) shown.push_back({"z", "", false, "DEFAULT"});
     std::string json, bytes, again;
     JsonWriter writer(json);
-    write_rank_answer(writer, request, slate, tokens, programs, versions);
-    encode_rank_answer(request, slate, tokens, programs, versions, bytes);
-    encode_rank_answer(request, slate, tokens, programs, versions, again);
+    write_rank_answer(writer, request, slate, tokens, programs, versions, shown);
+    encode_rank_answer(request, slate, tokens, programs, versions, bytes, shown);
+    encode_rank_answer(request, slate, tokens, programs, versions, again, shown);
     wire::RankAnswer wire;
     ASSERT_TRUE(wire.ParseFromString(bytes));
     EXPECT_EQ(json_of(wire), json);

@@ -328,6 +328,7 @@ TEST(RecordCodec, DecisionsAndDeadLettersRoundTrip) {
   decision.room = {Millis(900), Millis(300), "i", 3, {1, 2}, 1.5, 0.25, 0.125, 0.0625, 9.5, -0.5};
   decision.organic = {{"o", -1.5}};
   decision.versions = {9, "m", "p", 8, "x"};
+  decision.variations = {3, 0xFFFFFFFF};
   decision.response = "{\"a\":\"\xff\"}";
   std::string bytes, again;
   encode_decision(decision, bytes);
@@ -336,6 +337,7 @@ TEST(RecordCodec, DecisionsAndDeadLettersRoundTrip) {
   encode_decision(back.value(), again);
   EXPECT_EQ(again, bytes);
   EXPECT_EQ(back.value().inserted[0].programs[1], 0xFFFFFFFFu);
+  EXPECT_EQ(back.value().variations, decision.variations);
   EXPECT_EQ(back.value().response, decision.response);
   ASSERT_TRUE(back.value().room.has_value());
   EXPECT_EQ(back.value().room->window_end, Millis(900));

@@ -1,4 +1,4 @@
-#include "serving/program_body.h"
+#include "serving/config_body.h"
 
 #include "configs/yaml_edit.h"
 #include "serving/program_status.h"
@@ -23,7 +23,7 @@ bool take_text(Value::Object& fields, std::string_view name, size_t bytes_max,
 
 }  // namespace
 
-std::vector<FieldError> read_program_body(json::Value json, ProgramBody& body) {
+std::vector<FieldError> read_config_body(json::Value json, ConfigBody& body) {
   const Result<Value> value = json::to_value(json);
   if (!value.ok() || !value.value().is_object()) {
     return {{"", value.ok() ? "must be an object" : value.error().message}};
@@ -37,19 +37,27 @@ std::vector<FieldError> read_program_body(json::Value json, ProgramBody& body) {
     errors.push_back({"/yaml", "must be a text of at most 1048576 bytes"});
   }
   if (body.yaml && !body.fields.empty()) {
-    errors.push_back({"/yaml", "is the whole program; nothing but if_revision stands beside it"});
+    errors.push_back({"/yaml", "is the whole file; nothing but if_revision stands beside it"});
   }
   return errors;
 }
 
-FieldError program_field(const ConfigError& error, const ProgramBody& body) {
-  if (!body.yaml) return {pointer_of(error.key), error.message};
+FieldError config_field(const ConfigError& error, const ConfigBody& body) {
+  if (!body.yaml) {
+    // Names of parameters have dots of their own.
+    constexpr std::string_view kSet = "].set.";
+    const size_t set = error.key.find(kSet);
+    if (set == std::string::npos) return {pointer_of(error.key), error.message};
+    return {
+        pointer_of(error.key.substr(0, set + 1)) + "/set/" + error.key.substr(set + kSet.size()),
+        error.message};
+  }
   ConfigError placed = error;
   placed.file = std::to_string(error.line) + ":" + std::to_string(error.column);
   placed.line = 0;
   return {"/yaml", placed.to_string()};
 }
 
-std::string yaml_of_body(const ProgramBody& body) { return yaml_of(Value(body.fields)); }
+std::string yaml_of_body(const ConfigBody& body) { return yaml_of(Value(body.fields)); }
 
 }  // namespace shanhuo

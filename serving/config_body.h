@@ -1,5 +1,5 @@
-// A program as calls carry it: its file's words in JSON, or {"yaml": "the file's text"}; beside
-// either, `if_revision`. Pure functions.
+// A program or an experiment as calls carry it: its file's words in JSON, or {"yaml": "the file's
+// text"}; beside either, `if_revision`. Pure functions.
 #pragma once
 
 #include <optional>
@@ -13,19 +13,19 @@
 
 namespace shanhuo {
 
-struct ProgramBody {
+struct ConfigBody {
   Value::Object fields;             // all but the two below
   std::optional<std::string> yaml;  // then there are no fields
   std::optional<std::string> if_revision;
 };
 
-// What is wrong with the body itself; what it says of a program is read by read_program().
-std::vector<FieldError> read_program_body(json::Value json, ProgramBody& body);
+// What is wrong with the body itself; what it says is read as its file is.
+std::vector<FieldError> read_config_body(json::Value json, ConfigBody& body);
 
 // Where in the body: a place in the text when there is one, else the field.
-FieldError program_field(const ConfigError& error, const ProgramBody& body);
+FieldError config_field(const ConfigError& error, const ConfigBody& body);
 
 // Requires: no body.yaml.
-std::string yaml_of_body(const ProgramBody& body);
+std::string yaml_of_body(const ConfigBody& body);
 
 }  // namespace shanhuo

@@ -1,0 +1,70 @@
+#include "serving/page_experiments.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "features/coercion.h"
+
+namespace shanhuo {
+namespace {
+
+uint64_t unit_hash(const AttributeView& unit) {
+  if (unit.kind() == AttributeKind::kText) return hash64(unit.as_text());
+  TextBuffer room;
+  return hash64(text_of(unit, &room));
+}
+
+}  // namespace
+
+void PageExperiments::begin(std::shared_ptr<const ExperimentSet> set, const RankingOptions* base) {
+  set_ = std::move(set);
+  options_ = base;
+  shown_.clear();
+  variations_.clear();
+  met_.clear();
+}
+
+void PageExperiments::assign(const AttributeSource& viewer, Millis now) {
+  set_->assign(viewer, now, assignments_);
+  bool own = false;
+  size_t setting = 0;  // of variations_, those that set something
+  for (size_t i = 0; i < assignments_.size(); ++i) {
+    const Experiment& experiment = set_->experiments()[i];
+    const Assignment& assignment = assignments_[i];
+    shown_.push_back({experiment.id, {}, assignment.in(), reason_of(experiment, assignment)});
+    if (!assignment.in()) continue;
+    const ExperimentVariation& variation =
+        experiment.variations[static_cast<size_t>(assignment.variation)];
+    shown_.back().variation = variation.key;
+    own |= !variation.set.empty();
+    const bool sets =
+        std::any_of(experiment.variations.begin(), experiment.variations.end(),
+                    [](const ExperimentVariation& each) { return !each.set.empty(); });
+    variations_.insert(
+        sets ? variations_.begin() + static_cast<ptrdiff_t>(setting++) : variations_.end(),
+        variation.hash);
+    const uint64_t unit = unit_hash(viewer.member(experiment.attribute));
+    met_.push_back({static_cast<uint32_t>(i), hash_combine(unit, variation.hash)});
+  }
+  if (!own) return;
+  own_ = *options_;
+  set_->apply(assignments_, own_);
+  options_ = &own_;
+}
+
+PageExperiments::TokenVariations PageExperiments::of_token() const {
+  TokenVariations hashes{};
+  std::copy_n(variations_.begin(), std::min(variations_.size(), hashes.size()), hashes.begin());
+  return hashes;
+}
+
+void PageExperiments::count(ExposureMemory& memory, Metrics& metrics) const {
+  for (const Met& met : met_) {
+    if (!memory.first(met.key)) continue;
+    const ShownExperiment& shown = shown_[met.experiment];
+    metrics.experiment_exposures.at(shown.experiment, shown.variation).add();
+  }
+  if (variations_.size() > kVariationsPerTokenMax) metrics.token_variations_left.add();
+}
+
+}  // namespace shanhuo
