@@ -123,7 +123,7 @@ TEST_P(Training, SmallAndStrangeDataGiveASensibleModelOrAReason) {
        }()},
   };
   for (const auto& [name, data] : cases) {
-    const Result<TrainedModel> trained = train(data, options(30));
+    const Result<TrainedModel> trained = train(data, options(10));
     const bool learnable =
         als() ||
         std::ranges::any_of(std::views::iota(size_t{0}, data.histories.rows()),
