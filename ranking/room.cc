@@ -114,7 +114,8 @@ Slate room_slate(const RankRequest& request, const RankContext& context,
                  const RoomDecision& decision) {
   Slate slate = organic_slate(request, {});
   slate.price_version = context.prices.version;
-  if (decision.item == kNoItem) return slate;
+  const bool off = context.options.insertions_max == 0;  // all boosting, since it was decided
+  if (decision.item == kNoItem || off) return slate;
   Eligibility eligibility;
   static const ViewerState kNobody;
   eligibility.begin(request, kNobody, context.insertions, context.world, context.prices);

@@ -118,7 +118,7 @@ class RankTest(Experiments):
         for users, count in ((CONTROL, 1), (NONE, 0), (OUTSIDE, 1)):
             self.assertEqual({self.inserted(user) for user in users[:4]}, {count})
 
-    def test_a_switch_is_off_for_the_next_request_and_on_disk_within_a_second(self):
+    def test_a_switch_is_off_for_the_next_request_and_on_again_from_disk(self):
         user = NONE[5]
         self.assertEqual(self.inserted(user), 0)
         self.assertEqual(self.ask("PATCH", "boost", {"enabled": False}).status, 200)
@@ -126,7 +126,7 @@ class RankTest(Experiments):
         self.assertEqual(self.entry(answer)["reason"], "DISABLED")
         self.assertEqual(len(answer["items"]), 5)
         self.write("boost", BOOST)
-        self.engine.wait_until(lambda: self.shown()["boost"]["state"] == "running", 1)
+        self.engine.wait_until(lambda: self.shown()["boost"]["state"] == "running")
         self.assertEqual(self.entry(self.engine.rank(IDS, user_id=user))["variation"], "none")
 
     def test_exposures_count_once_for_each_viewer_and_variation(self):
@@ -325,6 +325,28 @@ class AssignTest(Experiments):
         self.assertEqual(json.loads(run("ls", "--json"))["errors"], [])
         run("revert", "boost", code=2)
         run("show", "nobody", code=1)
+
+
+class AllBoostingTest(EngineTest):
+    PROGRAMS = {"goods": program("goods", surfaces="[feed, live_room]",
+                                 room="{window_s: 3600, max: 1, hold_ms: 180000}")}
+
+    def test_is_switched_off_and_on_in_rooms_that_have_decided_too(self):
+        self.engine.put_items(good("kiwi"))
+        count = 0
+
+        def boosted(room):
+            nonlocal count
+            count += 1
+            in_room = {"surface": "live_room", "room": {"room_id": "r", "lineup": IDS}}
+            fields = in_room if room else {"ids": IDS}
+            answer = self.engine.rank(user_id=f"viewer-{count}", **fields)
+            return sum(item["source"] == "boost" for item in answer["items"])
+        self.engine.wait_until(lambda: boosted(False) == boosted(True) == 1)
+        for most, seen in ((0, 0), (3, 1)):
+            self.engine.config_file.write_text(f"ranking:\n  insertions_max: {most}\n",
+                                               encoding="utf-8")
+            self.engine.wait_until(lambda: boosted(False) == boosted(True) == seen)
 
 
 class TimeTest(EngineTest):
