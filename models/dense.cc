@@ -3,6 +3,7 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
+#include <Eigen/Eigenvalues>
 
 #include "base/check.h"
 
@@ -83,6 +84,15 @@ bool solve_positive(std::span<double> a, std::span<double> b) {
   auto x = map(b);
   factors.solveInPlace(x);
   return x.allFinite();
+}
+
+bool eigenvectors(MatrixView a, std::span<float> values) {
+  CHECK(a.rows == a.columns && a.columns == values.size());
+  const Eigen::SelfAdjointEigenSolver<Floats> solver(map(a));
+  if (solver.info() != Eigen::Success) return false;
+  map(a) = solver.eigenvectors();
+  map(values) = solver.eigenvalues();
+  return map(values).allFinite();
 }
 
 }  // namespace shanhuo

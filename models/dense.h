@@ -51,4 +51,9 @@ bool solve_positive(MatrixView a, std::span<float> b);
 // The same in doubles, slower; for what floats cannot. Requires: `a` positive definite.
 bool solve_positive(std::span<double> a, std::span<double> b);
 
+// The eigenvalues of a symmetric matrix, ascending, and in its place the eigenvectors, of unit
+// length, one a column. Reads the lower triangle of `a`. False, with both undefined, for what is no
+// number. Requires: values.size() == a.rows == a.columns.
+bool eigenvectors(MatrixView a, std::span<float> values);
+
 }  // namespace shanhuo

@@ -23,8 +23,8 @@ constexpr FlagSpec kFlags[] = {
     {"pages", Kind::kInteger, "N", "allocation-day: of a day, about", "160000", 2'000, 1e7},
     {"programs", Kind::kInteger, "N", "allocation-day: how many", "200", 10, 1'000},
     {"counties", Kind::kInteger, "N", "allocation-day: how many", "832", 20, 832},
-    {"seed", Kind::kInteger, "N", "allocation-day, captions, grocery: of everything random", "1", 0,
-     9e15},
+    {"seed", Kind::kInteger, "N",
+     "allocation-day, captions, cold-start, grocery: of everything random", "1", 0, 9e15},
 };
 
 constexpr Suite kSuites[] = {
@@ -39,6 +39,8 @@ constexpr Suite kSuites[] = {
     {"allocation-day", "200 programs for a simulated day, in front of whole engines", false,
      evaluate_allocation_day},
     {"captions", "vectors of text alone: new items, by category", true, evaluate_captions},
+    {"cold-start", "items that training never saw, by category and by who came first", true,
+     evaluate_cold_start},
     {"gowalla", "check-ins: vectors that retrieve, LightGCN's split", true, evaluate_gowalla},
     {"grocery", "reviews: the next item, ReChorus's split", true, evaluate_grocery},
 };

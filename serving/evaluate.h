@@ -75,6 +75,7 @@ Result<SuiteReport> evaluate_open_bandit(const SuiteInput& input, const SuitePro
 Result<SuiteReport> evaluate_kuairand_ctr(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_captions(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_gowalla(const SuiteInput& input, const SuiteProgress& progress);
+Result<SuiteReport> evaluate_cold_start(const SuiteInput& input, const SuiteProgress& progress);
 Result<SuiteReport> evaluate_grocery(const SuiteInput& input, const SuiteProgress& progress);
 
 }  // namespace shanhuo

@@ -17,7 +17,7 @@
 #include "models/history_softmax.h"
 #include "serving/evaluate.h"
 #include "serving/model_settings.h"
-#include "serving/table_reader.h"
+#include "serving/public_splits.h"
 
 namespace shanhuo {
 namespace {
@@ -36,40 +36,12 @@ constexpr Published kPublished[] = {{"MostPop", 0.2065, 0.1301},
                                     {"SASRec", 0.3917, 0.2942},
                                     {"ContraRec", 0.4251, 0.3285}};
 
-struct Review {
-  uint32_t user = 0, item = 0;
-  int64_t seconds = 0;
-};
-
 struct Split {
   std::vector<Review> train;   // in order of time
   std::vector<Review> hidden;  // one a viewer at most, in order of time
   SparseRows histories;        // of train, in order of time
   SparseRows taken;            // what is no negative: train and hidden, ascending
 };
-
-Result<std::vector<Review>> read_reviews(const std::string& path) {
-  Result<TableReader> opened = TableReader::open(path, {}, {"user_id", "item_id", "time"});
-  if (!opened.ok()) return opened.error();
-  TableReader& rows = opened.value();
-  std::vector<Review> reviews;
-  for (TableReader::Next next = rows.next(); next != TableReader::Next::kEnd; next = rows.next()) {
-    if (next == TableReader::Next::kMalformed) {
-      return Error{ErrorCode::kInvalid, rows.place() + ": " + rows.what()};
-    }
-    const auto user = parse_integer(rows.field(0)), item = parse_integer(rows.field(1));
-    const auto seconds = parse_integer(rows.field(2));
-    const auto fits = [](const std::optional<int64_t>& id) {
-      return id && *id >= 0 && *id <= 10'000'000;
-    };
-    if (!fits(user) || !fits(item) || !seconds) {
-      return Error{ErrorCode::kInvalid, rows.place() + ": an id or a time is no number"};
-    }
-    reviews.push_back({static_cast<uint32_t>(*user), static_cast<uint32_t>(*item), *seconds});
-  }
-  std::ranges::stable_sort(reviews, {}, &Review::seconds);
-  return reviews;
-}
 
 // The last review of each viewer who has two, out of `train`.
 std::vector<Review> hide_last(std::vector<Review>& train) {

@@ -18,6 +18,7 @@ struct Setting {
 std::vector<Setting> settings_of(ModelSettings& settings) {
   AlsOptions& als = settings.als;
   HistorySoftmaxOptions& softmax = settings.softmax;
+  GraphFilterOptions& filter = settings.filter;
   return {{"als.dims", &als.dims},
           {"als.block", &als.block},
           {"als.unobserved_weight", &als.unobserved_weight},
@@ -37,6 +38,15 @@ std::vector<Setting> settings_of(ModelSettings& settings) {
           {"softmax.epochs", &softmax.epochs},
           {"softmax.threads", &softmax.threads},
           {"softmax.seed", &softmax.seed},
+          {"filter.dims", &filter.dims},
+          {"filter.viewer_exponent", &filter.viewer_exponent},
+          {"filter.item_exponent", &filter.item_exponent},
+          {"filter.gain_exponent", &filter.gain_exponent},
+          {"filter.history_exponent", &filter.history_exponent},
+          {"filter.candidate_exponent", &filter.candidate_exponent},
+          {"filter.passes", &filter.passes},
+          {"filter.threads", &filter.threads},
+          {"filter.seed", &filter.seed},
           {"text.bits", &settings.text.bits},
           {"text.ridge", &settings.text.ridge},
           {"text.steps", &settings.text.steps},

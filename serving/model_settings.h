@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "models/als.h"
+#include "models/graph_filter.h"
 #include "models/history_softmax.h"
 #include "models/text_map.h"
 
@@ -16,6 +17,7 @@ namespace shanhuo {
 struct ModelSettings {
   AlsOptions als;
   HistorySoftmaxOptions softmax;
+  GraphFilterOptions filter;
   TextMapOptions text;
   double evidence_half = 10;  // VectorModelParts
   // Of what is popular lately, beside taste (evaluate_grocery.cc).

@@ -14,8 +14,9 @@ constexpr size_t kViewersABlock = 128;
 
 double gain(size_t place) { return 1 / std::log2(static_cast<double>(place) + 2); }
 
-// The k largest of `scores`, best first, ties by ascending number.
-void find_top(std::span<const float> scores, size_t k, std::vector<uint32_t>& order) {
+}  // namespace
+
+void best_of(std::span<const float> scores, size_t k, std::vector<uint32_t>& order) {
   order.resize(scores.size());
   std::iota(order.begin(), order.end(), 0U);
   const auto better = [&](uint32_t a, uint32_t b) {
@@ -26,8 +27,6 @@ void find_top(std::span<const float> scores, size_t k, std::vector<uint32_t>& or
                     better);
   order.resize(kept);
 }
-
-}  // namespace
 
 void ListJudge::add(std::span<const uint32_t> list, std::span<const uint32_t> hidden) {
   if (hidden.empty()) return;
@@ -70,7 +69,7 @@ ListQuality judge_scan(ConstMatrixView viewers, ConstMatrixView items, const Spa
       for (const uint32_t item : seen.row(first + v)) {
         row[item] = -std::numeric_limits<float>::infinity();
       }
-      find_top(row, k, order);
+      best_of(row, k, order);
       judges[block].add(order, hidden.row(first + v));
     }
   });

@@ -36,6 +36,9 @@ class ListJudge {
   ListQuality sum_;
 };
 
+// The k largest of `scores`, best first, ties by ascending number; replaces `order`.
+void best_of(std::span<const float> scores, size_t k, std::vector<uint32_t>& order);
+
 // The quality of the k items with the largest inner product that the viewer has not `seen`, by a
 // scan of all, on `threads` threads. `viewers`: a row each; `items`: a row each, as wide.
 ListQuality judge_scan(ConstMatrixView viewers, ConstMatrixView items, const SparseRows& seen,

@@ -70,8 +70,8 @@ void write_towns(std::ofstream train, std::ofstream test) {
 TEST_F(EvaluateModels, GowallaFindsTheTownAndBeatsPopularity) {
   write_towns(file("gowalla/train.txt"), file("gowalla/test.txt"));
   SuiteInput in = input("test");
-  in.settings = {"softmax.epochs=20", "softmax.batch=256", "softmax.negatives=256", "als.sweeps=4",
-                 "softmax.temperature=0.2"};
+  in.settings = {"softmax.epochs=20", "softmax.batch=256",       "softmax.negatives=256",
+                 "als.sweeps=4",      "softmax.temperature=0.2", "filter.dims=48"};
   const Result<SuiteReport> made = evaluate_gowalla(in, [](double) {});
   ASSERT_TRUE(made.ok()) << made.error().message;
   const SuiteTable& table = made.value().tables.front();
@@ -82,13 +82,16 @@ TEST_F(EvaluateModels, GowallaFindsTheTownAndBeatsPopularity) {
   const double exact = number(table, "history softmax", "Recall@20");
   EXPECT_GT(exact, 0.5) << all;
   EXPECT_NEAR(number(table, "history softmax", "Recall@20", 1), exact, 0.01) << all;
+  EXPECT_GT(number(table, "graph filter", "Recall@20"), 0.5) << all;
+  const double sampled = number(table, "graph filter", "Recall@20", 1);
+  EXPECT_NEAR(number(table, "graph filter", "Recall@20", 2), sampled, 0.1) << all;
   EXPECT_TRUE(made.value().met) << all;
 }
 
 TEST_F(EvaluateModels, GowallaChoosesWithoutEverOpeningTheTest) {
   write_towns(file("gowalla/train.txt"), file("elsewhere/test.txt"));
   SuiteInput in = input("dev");
-  in.settings = {"softmax.epochs=1", "als.sweeps=1"};
+  in.settings = {"softmax.epochs=1", "als.sweeps=1", "filter.dims=8"};
   const Result<SuiteReport> dev = evaluate_gowalla(in, [](double) {});
   ASSERT_TRUE(dev.ok()) << dev.error().message;
   in.part = "test";
@@ -102,6 +105,52 @@ TEST_F(EvaluateModels, GowallaSaysWhereALineIsBroken) {
   const Result<SuiteReport> made = evaluate_gowalla(input("dev"), [](double) {});
   ASSERT_FALSE(made.ok());
   EXPECT_NE(made.error().message.find("train.txt:2"), std::string::npos) << made.error().message;
+}
+
+// Thirty groups of viewers, each with its own items; an item's category is its group.
+TEST_F(EvaluateModels, ColdStartKnowsNewItemsByCategoryAndByWhoCameFirst) {
+  std::ofstream reviews = file("grocery/train.csv"), categories = file("grocery/item_category.tsv");
+  std::ofstream lines = file("gowalla/train.txt");
+  reviews << "user_id,item_id,time\n";
+  categories << "item_id\ti_category\n";
+  Random random(3);
+  for (int item = 0; item < 600; ++item) categories << item << '\t' << item % 30 << '\n';
+  for (int viewer = 0; viewer < 900; ++viewer) {
+    lines << viewer;
+    for (int n = 0; n < 12; ++n) {
+      const auto item = static_cast<int>(30 * random.below(20)) + viewer % 30;
+      reviews << viewer << ',' << item << ',' << 1'000 * n + viewer << '\n';
+      lines << ' ' << item;
+    }
+    lines << '\n';
+  }
+  reviews.close(), categories.close(), lines.close();
+  SuiteInput in = input("test");
+  in.settings = {"filter.dims=40"};
+  const Result<SuiteReport> made = evaluate_cold_start(in, [](double) {});
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  const std::string all = text_of(made.value());
+  for (const SuiteTable& table : made.value().tables) {
+    const double random_recall = number(table, "nothing", "Recall@20");
+    EXPECT_LT(random_recall, 0.7) << all;
+    EXPECT_GT(number(table, "its first 1", "Recall@20"), 0.95) << all;
+    EXPECT_GT(number(table, "its first 5", "Recall@20"), 0.95) << all;
+  }
+  EXPECT_GT(number(made.value().tables[0], "category: its", "Recall@20"), 0.95) << all;
+  EXPECT_EQ(made.value().tables[1].name, "gowalla");
+}
+
+TEST_F(EvaluateModels, ColdStartSaysWhatIsMissing) {
+  file("grocery/train.csv") << "user_id,item_id,time\n1,2,3\n";
+  const Result<SuiteReport> no_categories = evaluate_cold_start(input("test"), [](double) {});
+  ASSERT_FALSE(no_categories.ok());
+  EXPECT_NE(no_categories.error().message.find("item_category.tsv"), std::string::npos);
+  file("grocery/item_category.tsv") << "item_id\ti_category\n2\t1\n";
+  file("gowalla/train.txt") << "0 1\n";
+  const Result<SuiteReport> too_small = evaluate_cold_start(input("test"), [](double) {});
+  ASSERT_FALSE(too_small.ok());
+  EXPECT_NE(too_small.error().message.find("grocery: no hidden item"), std::string::npos)
+      << too_small.error().message;
 }
 
 // Each viewer goes round a ring of twelve; what comes next is known from what came last.
