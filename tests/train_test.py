@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engine_process import BIN, T0, Engine
 
-ROUNDS = 12
+ROUNDS = 6
 SETTINGS = ("--set", f"softmax.epochs={ROUNDS}", "--set", f"als.sweeps={ROUNDS}",
             "--set", "text.bits=10")
 
@@ -96,6 +96,7 @@ class TrainTest(unittest.TestCase):
                     now = stamp(state)
                     changes += now != before
                     before = now
+                    time.sleep(0.001)  # a processor is for the training
                 if process.poll() is None:
                     process.send_signal(signal.SIGKILL)
                 errors = process.communicate()[1]
