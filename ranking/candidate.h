@@ -1,10 +1,12 @@
 // What retrieval gives to scoring, and scoring to the allocation.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "features/viewer.h"
 #include "ranking/eligibility.h"
+#include "ranking/interests.h"
 #include "ranking/options.h"
 #include "ranking/request.h"
 #include "ranking/world.h"
@@ -13,7 +15,7 @@ namespace shanhuo {
 
 struct Retrieved {
   ItemIndex item = kNoItem;
-  float similarity = 0;  // cosine with the viewer's vector, -1..1
+  float similarity = 0;  // similarity_of() the viewer's interests and the item, -1..1
 };
 
 // Finds boostable items for a viewer. Thread-safe. Deterministic: the same arguments give the same
@@ -23,14 +25,12 @@ class Retriever {
  public:
   virtual ~Retriever() = default;
   // Clears `out` and fills it with at most options.retrieve_k items of world.boostable().
-  // `viewer`: the viewer's vector (encode_viewer()), all zero when nothing is known of it. `turn`
-  // differs from request to request: where lists that are taken in turns begin.
-  virtual void retrieve(const Vector& viewer, const World& world, const RankingOptions& options,
-                        uint64_t turn, std::vector<Retrieved>& out) = 0;
+  // `interests`: of the viewer, none when nothing is known of it. `turn` differs from request to
+  // request: where lists that are taken in turns begin.
+  virtual void retrieve(std::span<const Vector> interests, const World& world,
+                        const RankingOptions& options, uint64_t turn,
+                        std::vector<Retrieved>& out) = 0;
 };
-
-// Cosine of a viewer's vector with an item's: both are of unit length, or zero.
-float similarity_of(const Vector& viewer, const CatalogueItem& item);
 
 // How well an item's click rate is known (exploration.h).
 enum class Novelty : uint8_t { kGraduated, kNew, kRetired };
@@ -39,7 +39,7 @@ enum class Novelty : uint8_t { kGraduated, kNew, kRetired };
 struct BoostCandidate {
   ItemIndex item = kNoItem;
   int organic_rank = -1;  // where it already stands in the organic list; -1: nowhere
-  float similarity = 0;   // cosine with the viewer, -1..1; 0 without a profile
+  float similarity = 0;   // cosine with the nearest interest, -1..1; 0 without any
   double p_click = 0;     // for this viewer
   double p_order = 0;     // p_click * P(order | click)
   double value_fen = 0;   // p_click * value_per_click_fen

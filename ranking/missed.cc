@@ -101,12 +101,12 @@ class Missed {
     static const ViewerState kNobody;
     if (!taste_) {
       taste_.emplace(context_.options, request_.personalized ? context_.viewer : kNobody,
-                     request_.personalized);
+                     context_.world, request_.personalized);
     }
     BoostCandidate candidate;
     candidate.item = index;
     candidate.organic_rank = parts_.ranks.rank_of(index, context_.world);
-    candidate.similarity = similarity_of(taste_->vector(), *context_.world.item(index));
+    candidate.similarity = similarity_of(taste_->interests(), context_.world.candidate(index));
     score(context_.options, *taste_, context_.world.listing(index), context_.rates.rates(index),
           candidate);
     AllocationItem item;

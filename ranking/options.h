@@ -32,6 +32,10 @@ struct RankingOptions {
   double creator_slope = 0.5;      // same for the creator
   double lift_log_odds_max = 2.5;  // bound of the sum; 0..10
   double short_term_weight = 0.6;  // 0..1: encode_viewer()'s short_share
+  // Several interests (interests.h): groups of items that the viewer wanted lately.
+  int interests_max = 3;             // vectors of a viewer, the whole one among them; 1..4
+  double interest_cosine_min = 0.3;  // of an item with the group that it joins; -1..1
+  int interest_items_min = 2;        // of a group that is an interest; 1..30
   // Graded fatigue: P(click) x exp(-(item_slope * f(item) + creator_slope * f(creator))), f the
   // insertions that the viewer was shown lately without wanting them, half-life 1 d
   // (features/fatigue.h).

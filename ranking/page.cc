@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "features/fatigue.h"
+#include "models/viewer_encoder.h"
 #include "ranking/exploration.h"
 
 namespace shanhuo {
@@ -61,7 +62,7 @@ double fatigue_of(const Fatigue& fatigue, const RankingOptions& options, const L
 }
 
 // Boostable items of the organic list that retrieval did not bring.
-void add_listed(const RankRequest& request, const World& world, const Vector& viewer,
+void add_listed(const RankRequest& request, const World& world, std::span<const Vector> interests,
                 RankScratch::Parts& parts) {
   parts.listed.clear();
   for (const Retrieved& retrieved : parts.retrieved) parts.listed.push_back(retrieved.item);
@@ -70,7 +71,7 @@ void add_listed(const RankRequest& request, const World& world, const Vector& vi
     if (candidate.index == kNoItem || world.programs_of(candidate.index).empty()) continue;
     if (std::binary_search(parts.listed.begin(), parts.listed.end(), candidate.index)) continue;
     parts.retrieved.push_back(
-        {candidate.index, similarity_of(viewer, *world.item(candidate.index))});
+        {candidate.index, similarity_of(interests, world.candidate(candidate.index))});
   }
 }
 
@@ -111,9 +112,10 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   static const ViewerState kNobody;
   const World& world = context.world;
   const ViewerState& viewer = selection.personalized ? context.viewer : kNobody;
-  const ViewerTaste taste(context.options, viewer, selection.personalized);
-  context.retriever.retrieve(taste.vector(), world, context.options, context.seed, parts.retrieved);
-  add_listed(request, world, taste.vector(), parts);
+  const ViewerTaste taste(context.options, viewer, world, selection.personalized);
+  const std::span<const Vector> interests = taste.interests();
+  context.retriever.retrieve(interests, world, context.options, context.seed, parts.retrieved);
+  add_listed(request, world, interests, parts);
   parts.candidates.clear();
   std::optional<Fatigue> fatigue;
   const bool tires =
@@ -122,9 +124,11 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
     fatigue.emplace(viewer, context.insertions, world.catalogue(), request.now);
   }
   std::optional<ValueLearner::Page> learned;
+  Vector profile{};  // what the value models compare with: vectors from text, whatever model serves
   if (context.values != nullptr && context.options.learned_values && context.values->ready()) {
     const uint64_t user = selection.personalized ? hash64(request.user_id) : 0;
     learned.emplace(*context.values, viewer_context(viewer, user, request.surface, request.now));
+    profile = encode_viewer(viewer, static_cast<float>(context.options.short_term_weight));
   }
   for (size_t i = 0; i < parts.retrieved.size(); ++i) {
     constexpr size_t kAhead = 16;  // rates lie anywhere in memory
@@ -146,9 +150,13 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
     score(context.options, taste, listing, rates, candidate);
     if (selection.tries_new) score_new(context.options, taste, listing, rates, candidate);
     if (learned) {
-      const ItemContext item{listing.id_hash,     listing.creator_hash, listing.category_hash,
-                             listing.county_code, listing.kind,         rates,
-                             candidate.similarity};
+      const ItemContext item{listing.id_hash,
+                             listing.creator_hash,
+                             listing.category_hash,
+                             listing.county_code,
+                             listing.kind,
+                             rates,
+                             similarity_of({&profile, 1}, world.item(index)->vector)};
       take_learned(context.options, learned->values(item), candidate);
     }
     if (candidate.p_click < parts.eligibility.p_click_min(candidate.eligible)) continue;

@@ -57,7 +57,7 @@ std::shared_ptr<const VectorIndex> index_of(const World& world, std::span<const 
   std::vector<float> rows;
   rows.reserve(items.size() * kDims);
   for (const ItemIndex item : items) {
-    const Vector& vector = world.item(item)->vector;
+    const Vector& vector = world.candidate(item);
     rows.insert(rows.end(), vector.begin(), vector.end());
   }
   return VectorIndex::build({items.begin(), items.end()}, std::move(rows), options);
@@ -70,6 +70,7 @@ std::shared_ptr<const RetrievalIndex> RetrievalIndex::build(std::shared_ptr<cons
                                                             const RetrievalOptions& options,
                                                             const RetrievalIndex* previous) {
   auto index = std::make_shared<RetrievalIndex>();
+  index->model_ = world->shared_model();
   index->index_vectors(*world, options, previous);
   index->list_small_programs(*world, options);
   index->fresh_ = largest(world->boostable(), options.fresh_pool, [&](ItemIndex item) {
@@ -98,7 +99,7 @@ void RetrievalIndex::index_vectors(const World& world, const RetrievalOptions& o
       } else if (i == items.size() || indexed[j] < items[i]) {
         stale_.push_back(indexed[j++]);
       } else {
-        const Vector& now = world.item(items[i])->vector;
+        const Vector& now = world.candidate(items[i]);
         if (std::memcmp(now.data(), vectors_->row(j), sizeof now) != 0) {
           changed.push_back(items[i]);
           stale_.push_back(items[i]);
@@ -174,21 +175,18 @@ void IndexRetriever::refresh(std::shared_ptr<const World> world, const ItemRates
   current_.set(RetrievalIndex::build(std::move(world), rates, options_, previous.get()));
 }
 
-void IndexRetriever::retrieve(const Vector& viewer, const World& world,
+void IndexRetriever::retrieve(std::span<const Vector> interests, const World& world,
                               const RankingOptions& options, uint64_t turn,
                               std::vector<Retrieved>& out) {
   const auto k = static_cast<size_t>(options.retrieve_k);
   Distinct chosen(k, out);
   const std::shared_ptr<const RetrievalIndex> index = current_.get();
   if (index == nullptr) return;  // still being built: fewer candidates, the organic list stands
-  const bool known = viewer != Vector{};
-  if (known) watch_.offer(viewer, turn);
-  const auto add_one = [&](ItemIndex index) {
-    chosen.add(index, [&] {
-      const CatalogueItem* item = known ? world.item(index) : nullptr;
-      return item != nullptr ? similarity_of(viewer, *item) : 0.0F;
-    });
+  const auto similarity = [&](ItemIndex item) {
+    const bool comparable = !interests.empty() && world.item(item) != nullptr;
+    return comparable ? similarity_of(interests, world.candidate(item)) : 0.0F;
   };
+  const auto add_one = [&](ItemIndex item) { chosen.add(item, [&] { return similarity(item); }); };
   const auto add_some = [&](const std::vector<ItemIndex>& items, size_t count) {
     for (size_t i = 0; i < std::min(items.size(), count); ++i) add_one(items[i]);
   };
@@ -205,12 +203,20 @@ void IndexRetriever::retrieve(const Vector& viewer, const World& world,
   }
   const auto fresh = static_cast<size_t>(options.fresh_k);
   const auto popular = static_cast<size_t>(options.popular_k);
-  if (known && k > fresh + popular) {
+  // While a model is swapped the index may be of the other one, for some milliseconds.
+  const bool comparable = !interests.empty() && index->model() == world.model();
+  if (comparable) watch_.offer(interests.front(), turn);
+  if (comparable && k > fresh + popular + out.size()) {
     std::vector<VectorHit> hits;
-    index->nearest(viewer, k - fresh - popular, hits);
-    for (const VectorHit& hit : hits) {
-      if (out.size() + fresh + popular >= k) break;
-      chosen.add(hit.item, [&] { return hit.similarity; });
+    const size_t most = k - fresh - popular, begin = out.size();
+    for (size_t n = 1; n <= interests.size(); ++n) {  // equal shares of the places
+      const size_t end = begin + (most - begin) * n / interests.size();
+      index->nearest(interests[n - 1], most, hits);
+      for (size_t i = 0; i < hits.size() && out.size() < end; ++i) {
+        chosen.add(hits[i].item, [&] {
+          return interests.size() == 1 ? hits[i].similarity : similarity(hits[i].item);
+        });
+      }
     }
   }
   add_some(index->fresh(), fresh);

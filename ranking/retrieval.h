@@ -2,8 +2,8 @@
 //
 // Five sources, in this order, each item once: items of small programs (a notice or a county's one
 // good must be found whoever looks), items in turn (so that none is met by nobody), nearest items
-// to the viewer's vector, newest items, popular items. The order is the order of the answer; when
-// it is full, later sources lose. Eligibility is not checked here.
+// to each of the viewer's interests, newest items, popular items. The order is the order of the
+// answer; when it is full, later sources lose. Eligibility is not checked here.
 //
 // Small programs have at most half of the places. Where their items are more, those of urgent
 // programs come first and the others take turns.
@@ -44,6 +44,7 @@ class RetrievalIndex {
                                                      const RetrievalIndex* previous);
 
   const VectorIndex& vectors() const { return *vectors_; }
+  const VectorModel* model() const { return model_.get(); }  // whose vectors; nullptr: from text
   const std::vector<ItemIndex>& fresh() const { return fresh_; }      // newest first
   const std::vector<ItemIndex>& popular() const { return popular_; }  // most clicks first
   const std::vector<ItemIndex>& small_programs() const { return small_programs_; }
@@ -62,6 +63,7 @@ class RetrievalIndex {
                      const RetrievalIndex* previous);
   void list_small_programs(const World& world, const RetrievalOptions& options);
 
+  std::shared_ptr<const VectorModel> model_;
   std::shared_ptr<const VectorIndex> vectors_;  // as of its build
   std::vector<ItemIndex> stale_;                // ascending: in vectors_, but changed or gone since
   std::shared_ptr<const VectorIndex> changed_;  // new and changed items, scanned exactly
@@ -79,8 +81,8 @@ class IndexRetriever final : public Retriever {
   // Of the requests sampled since the last call, with the index of now; by the same thread.
   RecallWatch::Recall watched_recall();
 
-  void retrieve(const Vector& viewer, const World& world, const RankingOptions& options,
-                uint64_t turn, std::vector<Retrieved>& out) override;
+  void retrieve(std::span<const Vector> interests, const World& world,
+                const RankingOptions& options, uint64_t turn, std::vector<Retrieved>& out) override;
 
  private:
   const RetrievalOptions options_;

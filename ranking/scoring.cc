@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/viewer_encoder.h"
 #include "ranking/exploration.h"
 
 namespace shanhuo {
@@ -51,10 +50,10 @@ double smoothed_rate(const RankingOptions& options, ItemKind kind, const ItemRat
 }
 
 ViewerTaste::ViewerTaste(const RankingOptions& options, const ViewerState& viewer,
-                         bool personalized)
+                         const World& world, bool personalized)
     : options_(options), viewer_(viewer), personalized_(personalized && viewer.known) {
   if (!personalized_) return;
-  vector_ = encode_viewer(viewer, static_cast<float>(options.short_term_weight));
+  interests_ = Interests(viewer, world, options);
   categories_ = sum_of(viewer.categories);
   counties_ = sum_of(viewer.counties);
   creators_ = sum_of(viewer.creators);
@@ -69,17 +68,6 @@ double ViewerTaste::lift(const Listing& item, float similarity) const {
       options_.county_slope * share(viewer_.counties, county, counties_) +
       options_.creator_slope * share(viewer_.creators, item.creator_hash, creators_);
   return std::clamp(sum, -options_.lift_log_odds_max, options_.lift_log_odds_max);
-}
-
-float similarity_of(const Vector& viewer, const CatalogueItem& item) {
-  // Eight sums, so that the compiler may keep them in registers side by side.
-  std::array<float, 8> sums{};
-  for (int i = 0; i < kDims; i += 8) {
-    for (int k = 0; k < 8; ++k) sums[k] += viewer[i + k] * item.vector[i + k];
-  }
-  float dot = 0;
-  for (const float sum : sums) dot += sum;
-  return std::clamp(dot, -1.0F, 1.0F);
 }
 
 double lifted(double rate, double lift) {

@@ -35,9 +35,9 @@ double smoothed_rate(const RankingOptions& options, ItemKind kind, const ItemRat
 // The viewer's side of scoring, made once per request.
 class ViewerTaste {
  public:
-  ViewerTaste(const RankingOptions& options, const ViewerState& viewer, bool personalized);
-  // Of unit length; all zero without interests, which has cosine 0 with everything.
-  const Vector& vector() const { return vector_; }
+  ViewerTaste(const RankingOptions& options, const ViewerState& viewer, const World& world,
+              bool personalized);
+  std::span<const Vector> interests() const { return interests_.vectors(); }
   // Added to the log-odds of a click, within +-lift_log_odds_max.
   double lift(const Listing& item, float similarity) const;
 
@@ -45,7 +45,7 @@ class ViewerTaste {
   const RankingOptions& options_;
   const ViewerState& viewer_;
   bool personalized_;
-  Vector vector_{};
+  Interests interests_;
   float categories_ = 0, counties_ = 0, creators_ = 0;  // sums of weights
 };
 

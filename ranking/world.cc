@@ -163,6 +163,10 @@ std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue> catalo
     const World::Chunk* old_chunk = known ? previous->chunks_[c].get() : nullptr;
     world->chunks_[c] = builder.build(*items, old_items, old_chunk);
   }
+  if (previous != nullptr && previous->vectors_) {
+    const ItemVectorTable& vectors = *previous->vectors_;
+    world->vectors_ = ItemVectorTable::build(vectors.shared_model(), catalogue, &vectors);
+  }
   world->catalogue_ = std::move(catalogue);
   world->programs_ = std::move(programs);
   world->items_evaluated_ = builder.evaluated;
@@ -173,6 +177,14 @@ std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue> catalo
   }
   world->index_memberships(previous);
   return world;
+}
+
+std::shared_ptr<const World> with_model(const World& world,
+                                        std::shared_ptr<const VectorModel> model) {
+  auto other = std::make_shared<World>(world);
+  other->vectors_ =
+      model ? ItemVectorTable::build(std::move(model), world.catalogue_, nullptr) : nullptr;
+  return other;
 }
 
 }  // namespace shanhuo

@@ -1,6 +1,7 @@
 // World: what a request sees of items and programs, as one immutable snapshot: a catalogue, a set
 // of programs, and which programs each item belongs to (the items condition of contract 3,
-// evaluated once per item and not per request).
+// evaluated once per item and not per request), and where each item stands in the space of the
+// vectors that serve.
 //
 // Readers hold a World by shared_ptr for the length of a request and need no lock. build_world() is
 // pure; given the previous world it evaluates conditions only for items that changed since (chunks
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "features/catalogue.h"
+#include "models/item_vectors.h"
 #include "ranking/program.h"
 
 namespace shanhuo {
@@ -65,6 +67,19 @@ class World {
     if (chunk >= chunks_.size() || !chunks_[chunk]) return kAbsent;
     return chunks_[chunk]->listings[index % Catalogue::kChunk];
   }
+  // nullptr: vectors are the catalogue's, from text.
+  const VectorModel* model() const { return vectors_ ? &vectors_->model() : nullptr; }
+  std::shared_ptr<const VectorModel> shared_model() const {
+    return vectors_ ? vectors_->shared_model() : nullptr;
+  }
+  // What retrieval finds the item by: of unit length, or zero. Requires: the item is there.
+  const Vector& candidate(ItemIndex index) const {
+    return vectors_ ? vectors_->candidate(index) : item(index)->vector;
+  }
+  // What it says about a viewer who wanted it. Requires: the item is there.
+  const Vector& history(ItemIndex index) const {
+    return vectors_ ? vectors_->history(index) : item(index)->vector;
+  }
   // The programs of an item, in the order of the set; empty for items that belong to none.
   std::span<const ProgramIndex> programs_of(ItemIndex index) const {
     const Listing& entry = listing(index);
@@ -86,12 +101,14 @@ class World {
   friend std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue>,
                                                   std::shared_ptr<const ProgramSet>,
                                                   const World* previous);
+  friend std::shared_ptr<const World> with_model(const World&, std::shared_ptr<const VectorModel>);
   // Fills the lists below from chunks_.
   void index_memberships(const World* previous);
   void index_pairs();
 
   std::shared_ptr<const Catalogue> catalogue_;
   std::shared_ptr<const ProgramSet> programs_;
+  std::shared_ptr<const ItemVectorTable> vectors_;  // nullptr: no trained model
   std::vector<std::shared_ptr<const Chunk>> chunks_;
   std::shared_ptr<const std::vector<ItemIndex>> boostable_;
   std::shared_ptr<const std::vector<std::vector<ItemIndex>>> items_of_program_;
@@ -105,5 +122,10 @@ class World {
 std::shared_ptr<const World> build_world(std::shared_ptr<const Catalogue> catalogue,
                                          std::shared_ptr<const ProgramSet> programs,
                                          const World* previous = nullptr);
+
+// The same world with the vectors of another model; nullptr: with those from text. Costs the
+// vectors of all items.
+std::shared_ptr<const World> with_model(const World& world,
+                                        std::shared_ptr<const VectorModel> model);
 
 }  // namespace shanhuo

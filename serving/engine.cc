@@ -15,7 +15,6 @@ namespace shanhuo {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Millis kPopularPeriod{5'000};
 constexpr int kTailShownMs = 200;
 
 EngineTime make_time(const EngineOptions& options, const Clock& clock,
@@ -265,26 +264,6 @@ void Engine::stop() {
     }
     log_->settle();
   }
-}
-
-void Engine::build_indexes() {
-  std::shared_ptr<const World> built;
-  Millis built_at{0};
-  std::unique_lock lock(stop_mutex_);
-  do {
-    lock.unlock();
-    const std::shared_ptr<const World> world = world_.get();
-    if (world != built || built_at + kPopularPeriod <= clock_.now()) {
-      retriever_.refresh(world, *features_);
-      const RecallWatch::Recall recall = retriever_.watched_recall();
-      metrics_.retrieval_wanted.add(recall.wanted);
-      metrics_.retrieval_found.add(recall.found);
-      built = world;
-      built_at = clock_.now();
-      indexed_.set(world);
-    }
-    lock.lock();
-  } while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; }));
 }
 
 // The state first: the log then has at least all that the state stands for, and what was decided

@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -83,6 +84,11 @@ class Engine {
                                      const std::optional<std::string>& if_revision,
                                      const std::string& who);
 
+  // Requests that begin later find and compare items by the vectors of `model`; nullptr: by those
+  // from text. Meanwhile the present ones serve. False: that takes longer than `timeout`, and goes
+  // on.
+  bool use_model(std::shared_ptr<const VectorModel> model, Millis timeout);
+
   // True, or what is missing: state restored, log reachable, index built.
   bool ready(std::string& why) const;
   // Brings metrics up to date with the pipeline, for a scrape.
@@ -134,9 +140,12 @@ class Engine {
   void reload(ConfigStore& store, const char* what);
   void reload_experiments();
   void refresh_world();
+  // `world`, or what follows from it by now. Requires: world_mutex_ is held.
+  void publish_world(std::shared_ptr<const World> world);
   void end_upkeep();
   void upkeep();
   void build_indexes();
+  void swap_model(const std::shared_ptr<const VectorModel>& model);
   double delivered(const ProgramId& program, GoalUnit unit, Millis from, Millis to) const;
 
   // Constant after open():
@@ -183,6 +192,9 @@ class Engine {
   std::mutex stop_mutex_;
   std::condition_variable stop_signal_;
   bool stopping_ = false;  // guarded by stop_mutex_
+  // Guarded by stop_mutex_; empty: the one that serves. Signalled when it has been taken over.
+  std::optional<std::shared_ptr<const VectorModel>> wanted_model_;
+  std::condition_variable model_signal_;
   std::thread upkeep_thread_, index_thread_;
 };
 

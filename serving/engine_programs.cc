@@ -40,15 +40,20 @@ void Engine::take_over_programs() {
 
 // The world follows the catalogue and the programs; prices are of the same set before it is
 // published, and of the day's goals.
-void Engine::refresh_world() {
-  const std::lock_guard lock(world_mutex_);
-  const std::shared_ptr<const World> before = world_.get();
+void Engine::publish_world(std::shared_ptr<const World> world) {
   const std::shared_ptr<const Catalogue> catalogue = catalogue_.snapshot();
   const std::shared_ptr<const ProgramSet> programs = programs_.current();
   const bool another_day = programs_day_ != day_of(time_.now());
   if (another_day || prices_.table()->programs_version != programs->version) take_over_programs();
-  if (&before->catalogue() == catalogue.get() && &before->programs() == programs.get()) return;
-  world_.set(build_world(catalogue, programs, before.get()));
+  if (&world->catalogue() != catalogue.get() || &world->programs() != programs.get()) {
+    world = build_world(catalogue, programs, world.get());
+  }
+  if (world != world_.get()) world_.set(std::move(world));
+}
+
+void Engine::refresh_world() {
+  const std::lock_guard lock(world_mutex_);
+  publish_world(world_.get());
 }
 
 // What is refused is said once.

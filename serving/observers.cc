@@ -102,7 +102,8 @@ ImpressionContext ValueObserver::seen(const Counted& counted, uint64_t user_hash
                    .kind = known.item.kind,
                    .rates = features_.rates(counted.item)};
   item.rates.impressions = one_less(item.rates.impressions);
-  item.similarity = similarity_of(encode_viewer(viewer, short_share_), known);
+  const Vector taste = encode_viewer(viewer, short_share_);
+  item.similarity = similarity_of({&taste, 1}, known.vector);
   const bool boosted = counted.token != nullptr;
   const Surface surface = boosted ? counted.token->surface : event.surface;
   return impression_context(viewer_context(viewer, user_hash, surface, event.ts), item,

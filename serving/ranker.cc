@@ -13,8 +13,7 @@
 namespace shanhuo {
 namespace {
 
-constexpr std::string_view kModelVersion =
-    "text-1";  // vectors from text; trained models have their own
+constexpr std::string_view kTextModel = "text-1";  // vectors from text
 constexpr int kReserveTries = 3;
 // A page costs less than this; with less time left the organic list goes back at once.
 constexpr int64_t kPageNs = 1'000'000;
@@ -33,6 +32,10 @@ std::array<uint32_t, kProgramsPerItemMax> hashes_of(const SlateItem& item, const
 uint64_t slate_key(const RankRequest& request) {
   return request_hash(request.user_id.empty() ? std::string_view(request.room_id) : request.user_id,
                       request.request_id);
+}
+
+std::string_view model_version(const World& world) {
+  return world.model() != nullptr ? std::string_view(world.model()->version()) : kTextModel;
 }
 
 }  // namespace
@@ -261,7 +264,7 @@ void Ranker::mint_tokens(const RankCall& call, Page& page) {
 // In the request's format; what a repeated request gets again.
 void Ranker::write_answer(const RankCall& call, Page& page) {
   const ProgramSet& programs = page.world->programs();
-  const RankVersions versions = {page.world->catalogue().version, kModelVersion, programs.version,
+  const RankVersions versions = {page.world->catalogue().version, model_version(*page.world), programs.version,
                                  page.slate.price_version, page.experiments.set().version()};
   const auto& shown = page.experiments.shown();
   if (call.format == RankFormat::kProtobuf) {
@@ -341,7 +344,7 @@ void Ranker::record(const RankCall& call, Page& page, std::string_view caller, u
     inserted.p_order = item.p_order;
     decision.inserted.push_back(std::move(inserted));
   }
-  decision.versions = {page.world->catalogue().version, std::string(kModelVersion),
+  decision.versions = {page.world->catalogue().version, std::string(model_version(*page.world)),
                        page.world->programs().version, page.slate.price_version,
                        page.experiments.set().version()};
   decision.variations = page.experiments.variations();

@@ -55,7 +55,7 @@ WhatIfReplay::WhatIfReplay(const Engine& engine, const std::shared_ptr<const Pro
                            Millis from)
     : engine_(engine),
       options_(engine.ranking()),
-      world_(build_world(engine.catalogue(), programs)),
+      world_(build_world(engine.catalogue(), programs, engine.world().get())),
       retriever_(engine.options().retrieval),
       prices_(price_options(engine), make_price_law(engine.options().price_law)) {
   retriever_.refresh(world_, engine.features());

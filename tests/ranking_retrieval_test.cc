@@ -65,7 +65,8 @@ class RetrievalTest : public testing::Test {
   }
   std::vector<std::string> retrieve(const Vector& interest, uint64_t turn = 1) {
     std::vector<Retrieved> out = {{1, 0}, {2, 0}, {3, 0}};
-    retriever_->retrieve(interest, *world_, ranking_, turn, out);
+    const std::span<const Vector> interests(&interest, interest == Vector{} ? 0 : 1);
+    retriever_->retrieve(interests, *world_, ranking_, turn, out);
     EXPECT_LE(out.size(), static_cast<size_t>(ranking_.retrieve_k));
     std::set<ItemIndex> once;
     std::vector<std::string> ids;
@@ -199,6 +200,57 @@ TEST_F(RetrievalTest, TheNearestToTheViewerComeInTheirOrder) {
   }
   std::sort(all.begin(), all.end());
   for (size_t i = 0; i < 8; ++i) EXPECT_EQ(found[i], all[i].second) << i;
+}
+
+TEST_F(RetrievalTest, SeveralInterestsShareThePlaces) {
+  options_.small_program_items = 0;
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 60; ++i) put("i" + std::to_string(i), "c" + std::to_string(i % 6));
+  ranking_.retrieve_k = 9;
+  ranking_.fresh_k = ranking_.popular_k = 0;
+  refresh_with(options_);
+  const std::vector<Vector> interests = {taste("i1"), taste("i2"), taste("i3")};
+  std::vector<Retrieved> found;
+  retriever_->retrieve(interests, *world_, ranking_, 1, found);
+  std::map<std::string, int> places;
+  for (const Retrieved& item : found) {
+    const CatalogueItem& entry = *world_->item(item.item);
+    ++places[entry.item.category];
+    float nearest = -1;
+    for (const Vector& interest : interests)
+      nearest = std::max(nearest, dot(interest, entry.vector));
+    EXPECT_NEAR(item.similarity, nearest, 1e-6);
+  }
+  EXPECT_EQ(places, (std::map<std::string, int>{{"c1", 3}, {"c2", 3}, {"c3", 3}}));
+}
+
+// Amid a swap: vectors of two models cannot be compared.
+TEST_F(RetrievalTest, AnIndexOfAnotherModelIsNotSearched) {
+  options_.small_program_items = 0;
+  add_program("all", Value::Object{});
+  for (int i = 0; i < 60; ++i) put("i" + std::to_string(i), "fruit");
+  ranking_.retrieve_k = 5;
+  ranking_.fresh_k = 0;
+  ranking_.popular_k = 2;
+  refresh_with(options_);
+  const std::vector<std::string> nearest = retrieve(taste("i7"));
+  EXPECT_EQ(nearest[0], "i7");
+  VectorModelParts parts;
+  parts.version = "v1";
+  parts.items = {"i7"};
+  parts.evidence = {100};
+  parts.histories = std::vector<float>(kDims, 0.125F);
+  parts.candidates = parts.histories;
+  world_ = with_model(*world_, VectorModel::make(std::move(parts)).value());
+  std::vector<Retrieved> found;
+  const Vector interest = world_->candidate(interner_.find("i7"));
+  retriever_->retrieve({&interest, 1}, *world_, ranking_, 1, found);
+  EXPECT_EQ(found.size(), 5U);  // popular ones
+  EXPECT_EQ(world_->item(found[0].item)->item.id.view(), "i0");
+  retriever_->refresh(world_, rates_);
+  retriever_->retrieve({&interest, 1}, *world_, ranking_, 1, found);
+  EXPECT_EQ(world_->item(found[0].item)->item.id.view(), "i7");
+  EXPECT_NEAR(found[0].similarity, 1, 1e-5);
 }
 
 TEST_F(RetrievalTest, FreshAndPopularItemsHaveTheirPlaces) {

@@ -1,0 +1,56 @@
+// The thread that builds what requests find items by: the index of each new world, and, when
+// another model is wanted, world and index of that.
+#include <chrono>
+#include <utility>
+
+#include "serving/engine.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr Millis kPopularPeriod{5'000};
+
+}  // namespace
+
+void Engine::build_indexes() {
+  std::shared_ptr<const World> built;
+  Millis built_at{0};
+  std::unique_lock lock(stop_mutex_);
+  do {
+    const auto wanted = std::exchange(wanted_model_, std::nullopt);
+    lock.unlock();
+    if (wanted) swap_model(*wanted);
+    const std::shared_ptr<const World> world = world_.get();
+    if (world != built || built_at + kPopularPeriod <= clock_.now()) {
+      retriever_.refresh(world, *features_);
+      const RecallWatch::Recall recall = retriever_.watched_recall();
+      metrics_.retrieval_wanted.add(recall.wanted);
+      metrics_.retrieval_found.add(recall.found);
+      built = world;
+      built_at = clock_.now();
+      indexed_.set(world);
+    }
+    lock.lock();
+    if (wanted) model_signal_.notify_all();
+  } while (!stop_signal_.wait_for(lock, kUpkeepPeriod, [this] { return stopping_; }));
+}
+
+// What takes long is made aside, while requests go on with the world and the index that there are.
+// Between the two assignments at the end a request finds the index of another model than its world
+// has, and goes without its nearest items.
+void Engine::swap_model(const std::shared_ptr<const VectorModel>& model) {
+  const std::shared_ptr<const World> next = with_model(*world_.get(), model);
+  retriever_.refresh(next, *features_);
+  const std::lock_guard lock(world_mutex_);
+  publish_world(next);
+}
+
+bool Engine::use_model(std::shared_ptr<const VectorModel> model, Millis timeout) {
+  std::unique_lock lock(stop_mutex_);
+  wanted_model_ = model;
+  return model_signal_.wait_for(lock, std::chrono::milliseconds(timeout.count()), [&] {
+    return stopping_ || (!wanted_model_ && world_.get()->shared_model() == model);
+  });
+}
+
+}  // namespace shanhuo
