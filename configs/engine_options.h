@@ -57,6 +57,12 @@ struct ApiOptions {
   int64_t exposures_max = 1'000'000;  // remembered exposures to variations, 8 bytes each
 };
 
+struct ModelOptions {
+  std::string dir;  // of trained models; empty: "models" in data_dir
+  int64_t items_max = 10'000'000;
+  int swap_wait_ms = 10'000;  // a change answers when the model serves, or says that it will
+};
+
 struct EngineOptions {
   // Counties of programs with `fairness` are nearly max-min, worth 0.2 fen a view at their share,
   // and a program's price may fall a tenth below zero where that runs ahead of its pace: with these
@@ -92,6 +98,7 @@ struct EngineOptions {
   TextEncoderOptions text;
   CalibrationOptions calibration;
   ValueLearnerOptions value;
+  ModelOptions models;
   RetrievalOptions retrieval;
   RankingOptions ranking;
   PriceControllerOptions prices;

@@ -10,9 +10,6 @@
 namespace shanhuo {
 namespace {
 
-// Reactions that say that the viewer wanted the item; the recent list keeps an item's strongest.
-bool wanted(EventType type) { return type == EventType::kPlay || event_weight(type).interest > 0; }
-
 // Vectors of the items of a history, the oldest first.
 struct History {
   int count = 0;
@@ -54,7 +51,7 @@ History history_of(const ViewerState& viewer, const World& world) {
   History history;
   for (int i = viewer.recent_count - 1; i >= 0; --i) {
     const RecentItem& recent = viewer.recent[i];
-    if (!wanted(recent.type) || world.item(recent.item) == nullptr) continue;
+    if (!chosen(recent.type) || world.item(recent.item) == nullptr) continue;
     history.add(world.history(recent.item), world.candidate(recent.item));
   }
   return history;

@@ -68,6 +68,8 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
     : options_(options),
       clock_(clock),
       time_(make_time(options_, clock, pipeline_)),
+      models_(options_.models.dir.empty() ? options_.data_dir + "/models" : options_.models.dir,
+              {static_cast<size_t>(options_.models.items_max)}),
       catalogue_(interner_, [this](const Item& item) { return encode_item(item, options_.text); }),
       programs_(config_dir + "/programs"),
       experiments_(config_dir + "/experiments", [this] { return *ranking_.get(); }),
@@ -209,6 +211,7 @@ Status Engine::start() {
       [this](std::string_view user_id) { ranker_->forget(user_id); });
   if (!replayed.ok()) return replayed;
   metrics_.decisions_lost.add(decisions_->lost());
+  load_model();
   refresh_world();
   graduates_.set(find_graduates(*world_.get(), totals_));
   upkeep_thread_ = std::thread([this] { upkeep(); });

@@ -38,6 +38,7 @@
 #include "serving/engine_log.h"
 #include "serving/engine_time.h"
 #include "serving/metrics.h"
+#include "serving/model_shelf.h"
 #include "serving/ranker.h"
 #include "serving/revision_book.h"
 #include "serving/traffic_book.h"
@@ -84,10 +85,14 @@ class Engine {
                                      const std::optional<std::string>& if_revision,
                                      const std::string& who);
 
-  // Requests that begin later find and compare items by the vectors of `model`; nullptr: by those
-  // from text. Meanwhile the present ones serve. False: that takes longer than `timeout`, and goes
+  // Requests find and compare items by the vectors of this version from then on, and after a
+  // restart; while it is loaded, verified and indexed, by the present ones, and for good when it is
+  // refused (kNotFound, or the reason). False: it takes longer than models.swap_wait_ms, and goes
   // on.
-  bool use_model(std::shared_ptr<const VectorModel> model, Millis timeout);
+  Result<bool> use_model(const std::string& version);
+  const ModelShelf& models() const { return models_; }
+  // Why the version that was chosen before the last start does not serve; empty: it does.
+  const std::string& model_refused() const { return model_refused_; }
 
   // True, or what is missing: state restored, log reachable, index built.
   bool ready(std::string& why) const;
@@ -146,6 +151,7 @@ class Engine {
   void upkeep();
   void build_indexes();
   void swap_model(const std::shared_ptr<const VectorModel>& model);
+  void load_model();
   double delivered(const ProgramId& program, GoalUnit unit, Millis from, Millis to) const;
 
   // Constant after open():
@@ -153,6 +159,9 @@ class Engine {
   const Clock& clock_;
   EngineTime time_;
   Metrics metrics_;
+
+  const ModelShelf models_;
+  std::string model_refused_;
 
   // Each with its own synchronization:
   Interner interner_;
@@ -195,6 +204,7 @@ class Engine {
   // Guarded by stop_mutex_; empty: the one that serves. Signalled when it has been taken over.
   std::optional<std::shared_ptr<const VectorModel>> wanted_model_;
   std::condition_variable model_signal_;
+  std::mutex use_model_mutex_;  // one change of the model at a time
   std::thread upkeep_thread_, index_thread_;
 };
 

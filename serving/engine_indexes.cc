@@ -1,8 +1,10 @@
 // The thread that builds what requests find items by: the index of each new world, and, when
 // another model is wanted, world and index of that.
 #include <chrono>
+#include <cstdio>
 #include <utility>
 
+#include "models/dense.h"
 #include "serving/engine.h"
 
 namespace shanhuo {
@@ -45,11 +47,29 @@ void Engine::swap_model(const std::shared_ptr<const VectorModel>& model) {
   publish_world(next);
 }
 
-bool Engine::use_model(std::shared_ptr<const VectorModel> model, Millis timeout) {
+// Fail open: an engine whose model is damaged ranks by text.
+void Engine::load_model() {
+  use_calling_thread();  // requests solve viewers; BLAS shall not bring threads of its own
+  const Result<std::string> chosen = models_.chosen();
+  const auto model = chosen.ok() ? models_.load(chosen.value())
+                                 : Result<std::shared_ptr<const VectorModel>>(chosen.error());
+  if (model.ok()) {
+    world_.set(with_model(*world_.get(), model.value()));
+  } else {
+    model_refused_ = model.error().message;
+    std::fprintf(stderr, "models: vectors from text serve: %s\n", model_refused_.c_str());
+  }
+}
+
+Result<bool> Engine::use_model(const std::string& version) {
+  const std::lock_guard one_at_a_time(use_model_mutex_);
+  const auto model = models_.load(version);
+  if (!model.ok()) return model.error();
+  if (const Status kept = models_.choose(version); !kept.ok()) return kept.error();
   std::unique_lock lock(stop_mutex_);
-  wanted_model_ = model;
-  return model_signal_.wait_for(lock, std::chrono::milliseconds(timeout.count()), [&] {
-    return stopping_ || (!wanted_model_ && world_.get()->shared_model() == model);
+  wanted_model_ = model.value();
+  return model_signal_.wait_for(lock, std::chrono::milliseconds(options_.models.swap_wait_ms), [&] {
+    return stopping_ || (!wanted_model_ && world_.get()->shared_model() == model.value());
   });
 }
 

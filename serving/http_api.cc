@@ -79,6 +79,8 @@ std::span<const Route> HttpApi::routes() {
       Route{"POST", "/v1/experiments/{id}/revert", kOperate, true, &HttpApi::revert_experiment},
       Route{"POST", "/v1/assign", kFeed, false, &HttpApi::assign},
       Route{"GET", "/api/features/{client_key}", kOpen, false, &HttpApi::sdk_features},
+      Route{"GET", "/v1/models", kOperate, true, &HttpApi::list_models},
+      Route{"PUT", "/v1/models/current", kOperate, true, &HttpApi::put_model},
       Route{"GET", "/v1/parameters", kOperate, false, &HttpApi::list_parameters},
       Route{"GET", "/v1/stats", kOperate, false, &HttpApi::stats},
       Route{"GET", "/metrics", kOperate, false, &HttpApi::metrics},

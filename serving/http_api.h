@@ -70,6 +70,9 @@ class HttpApi {
   void get_creator(Call& call);
   void get_exposure(Call& call);
   void get_board(Call& call);
+  // api_models.cc
+  void list_models(Call& call);
+  void put_model(Call& call);
   // api_programs.cc
   void list_programs(Call& call);
   void get_program(Call& call);

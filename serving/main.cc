@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
        "ls | show|history|enable|disable|delete ID | put FILE | diff ID [FROM [TO]] | revert ID "
        "REVISION | why VIEWER",
        "experiments of a running engine", 1, 4, kProgramFlags, experiment_verb},
+      {"model", "ls | use VERSION", "trained models of a running engine", 1, 2, {}, model_verb},
       {"user", "show|forget ID", "one viewer of a running engine", 2, 2, {}, user_verb},
       {"token", "new ROLE[:CREATOR] [NAME]", "makes an access token", 2, 3, kTokenFlags,
        token_verb},

@@ -238,7 +238,7 @@ Status read_files(const FolderReader& reader, uint64_t items, VectorModelParts& 
   return {};
 }
 
-Result<std::string> read_manifest(const fs::path& folder) {
+Result<std::string> manifest_of(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     return Error{ErrorCode::kNotFound, "is no folder: a model is one"};
@@ -257,7 +257,7 @@ Result<std::string> read_manifest(const fs::path& folder) {
 }
 
 Result<StoredModel> read_folder(const fs::path& folder, const ModelFolderOptions& options) {
-  const Result<std::string> text = read_manifest(folder);
+  const Result<std::string> text = manifest_of(folder);
   if (!text.ok()) return text.error();
   Result<ModelManifest> parsed = parse_manifest(text.value());
   if (!parsed.ok()) return parsed.error().within(kManifest);
@@ -302,6 +302,14 @@ Status write_model(const std::string& folder, const VectorModelParts& parts,
   if (done.ok()) return sync_folder(parent.string());
   fs::remove_all(aside, error);
   return done;
+}
+
+Result<ModelManifest> read_manifest(const std::string& folder) {
+  const Result<std::string> text = manifest_of(folder);
+  if (!text.ok()) return text.error().within(folder);
+  Result<ModelManifest> manifest = parse_manifest(text.value());
+  if (!manifest.ok()) return manifest.error().within(folder);
+  return manifest;
 }
 
 Result<StoredModel> read_model(const std::string& folder, const ModelFolderOptions& options) {

@@ -29,5 +29,7 @@ inline constexpr size_t kManifestBytesMax = 1u << 20;
 std::string manifest_text(const ModelManifest& manifest);
 // kCorrupt: the digest does not fit. kInvalid: no manifest, a newer format, or one that cannot be.
 Result<ModelManifest> parse_manifest(std::string_view text);
+// Of a model folder, whose other files are not looked at (model_folder.cc).
+Result<ModelManifest> read_manifest(const std::string& folder);
 
 }  // namespace shanhuo

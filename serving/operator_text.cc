@@ -55,7 +55,33 @@ void write_indented(json::Value value, size_t depth, std::string& out) {
   out += '\n' + std::string(2 * depth, ' ') + (object ? '}' : ']');
 }
 
+std::string text_of(json::Value value) {
+  std::string_view text;
+  value.get(text);
+  return std::string(text);
+}
+
 }  // namespace
+
+std::string models_table(json::Value models) {
+  TextTable table({"version", "kind", "items", "trained until", "recall@20"});
+  const std::string current = text_of(models.find("current"));
+  std::string refused;
+  for (const json::Value model : models.find("models").elements()) {
+    const std::string version = text_of(model.find("version"));
+    if (model.find("refused").present()) {
+      refused += "refused: " + text_of(model.find("refused")) + "\n";
+      continue;
+    }
+    table.add({version + (version == current ? " *" : ""), text_of(model.find("kind")),
+               count_of(model.find("items")), time_of(model.find("data").find("last_ms")),
+               number_of(model.find("metrics").find("recall@20"), 4)});
+  }
+  if (models.find("refused").present()) {
+    refused += "refused at the start: " + text_of(models.find("refused")) + "\n";
+  }
+  return "serves: " + current + "\n" + table.str() + refused;
+}
 
 std::string indented(json::Value value) {
   std::string out;

@@ -150,6 +150,22 @@ int program_verb(const CliArguments& arguments) {
                                   "enable ID, disable ID, put FILE, validate FILE, delete ID");
 }
 
+int model_verb(const CliArguments& arguments) {
+  const std::string& what = arguments.operands[0];
+  if (what == "ls" && arguments.operands.size() == 1) {
+    return show(arguments, "GET", "/v1/models", "", models_table);
+  }
+  if (what == "use" && arguments.operands.size() == 2) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object();
+    json.field("version", arguments.operands[1]);
+    json.end_object();
+    return show(arguments, "PUT", "/v1/models/current", body, indented);
+  }
+  return bad_usage(arguments, "allowed: ls, use VERSION (text-1: vectors from text)");
+}
+
 int user_verb(const CliArguments& arguments) {
   const std::string& what = arguments.operands[0];
   const std::string target = "/v1/users/" + percent_encode(arguments.operands[1]);

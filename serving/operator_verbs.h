@@ -1,5 +1,6 @@
-// Verbs of operators. Over the API: stats, program, user, backup. On this machine: token, restore.
-// Each prints a table or sentences, or with --json what the engine answered, as it answered it.
+// Verbs of operators. Over the API: stats, program, model, user, backup. On this machine: token,
+// restore. Each prints a table or sentences, or with --json what the engine answered, as it
+// answered it.
 #pragma once
 
 #include <span>
@@ -16,6 +17,8 @@ int stats_verb(const CliArguments& arguments);
 // ls | show ID | enable ID | disable ID | why ID | forecast ID | put FILE | validate FILE |
 // delete ID
 int program_verb(const CliArguments& arguments);
+// ls | use VERSION
+int model_verb(const CliArguments& arguments);
 int user_verb(const CliArguments& arguments);    // show ID | forget ID
 int backup_verb(const CliArguments& arguments);  // DIR, on the engine's machine
 int token_verb(const CliArguments& arguments);   // new ROLE[:CREATOR] [NAME]
@@ -42,6 +45,7 @@ std::string programs_table(json::Value programs);  // of {"programs": [...]}
 std::string program_text(json::Value program);     // one program, goal by goal
 std::string shortfall_table(json::Value program);
 std::string forecast_table(json::Value forecast);     // of GET .../forecast
+std::string models_table(json::Value models);         // of GET /v1/models
 std::string validation_text(json::Value validation);  // of POST :validate
 
 // JSON with one member a line, for people.

@@ -7,13 +7,13 @@
 #include "base/hash.h"
 #include "ranking/attributes.h"
 #include "serving/decision_context.h"
+#include "serving/model_shelf.h"
 #include "serving/page_experiments.h"
 #include "serving/rank_proto.h"
 
 namespace shanhuo {
 namespace {
 
-constexpr std::string_view kTextModel = "text-1";  // vectors from text
 constexpr int kReserveTries = 3;
 // A page costs less than this; with less time left the organic list goes back at once.
 constexpr int64_t kPageNs = 1'000'000;
@@ -32,10 +32,6 @@ std::array<uint32_t, kProgramsPerItemMax> hashes_of(const SlateItem& item, const
 uint64_t slate_key(const RankRequest& request) {
   return request_hash(request.user_id.empty() ? std::string_view(request.room_id) : request.user_id,
                       request.request_id);
-}
-
-std::string_view model_version(const World& world) {
-  return world.model() != nullptr ? std::string_view(world.model()->version()) : kTextModel;
 }
 
 }  // namespace
