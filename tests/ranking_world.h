@@ -14,8 +14,9 @@ inline constexpr Millis kTestNow{1'789'900'000'000};
 
 class EveryItem final : public Retriever {
  public:
-  void retrieve(std::span<const Vector> interests, const World& world, const RankingOptions& options,
-                uint64_t /*turn*/, std::vector<Retrieved>& out) override {
+  void retrieve(std::span<const Vector> interests, const World& world,
+                const RankingOptions& options, uint64_t /*turn*/,
+                std::vector<Retrieved>& out) override {
     const auto all = world.boostable();
     out.clear();
     for (size_t i = 0; i < std::min<size_t>(all.size(), options.retrieve_k); ++i) {
