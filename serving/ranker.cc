@@ -260,8 +260,9 @@ void Ranker::mint_tokens(const RankCall& call, Page& page) {
 // In the request's format; what a repeated request gets again.
 void Ranker::write_answer(const RankCall& call, Page& page) {
   const ProgramSet& programs = page.world->programs();
-  const RankVersions versions = {page.world->catalogue().version, model_version(*page.world), programs.version,
-                                 page.slate.price_version, page.experiments.set().version()};
+  const RankVersions versions = {page.world->catalogue().version, model_version(*page.world),
+                                 programs.version, page.slate.price_version,
+                                 page.experiments.set().version()};
   const auto& shown = page.experiments.shown();
   if (call.format == RankFormat::kProtobuf) {
     encode_rank_answer(call.request, page.slate, page.tokens, programs, versions, page.body, shown);

@@ -61,6 +61,8 @@ const std::map<std::string, std::set<Who>>& table() {
       {"POST /v1/experiments/{id}/revert", kOperates},
       {"POST /v1/assign", kFeeds},
       {"GET /api/features/{client_key}", kOpenToAll},
+      {"GET /v1/models", kOperates},
+      {"PUT /v1/models/current", kOperates},
       {"GET /v1/parameters", kOperates},
       {"GET /v1/stats", kOperates},
       {"GET /metrics", kOperates},
