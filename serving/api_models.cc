@@ -70,7 +70,7 @@ void HttpApi::put_model(Call& call) {
     call.respond(unprocessable(errors));
     return;
   }
-  const Result<bool> serves = engine_.use_model(std::string(*version));
+  const Result<bool> serves = engine_.use_model(std::string(*version), call.principal.caller);
   if (!serves.ok()) {
     const Error& error = serves.error();
     call.respond(error.code == ErrorCode::kNotFound

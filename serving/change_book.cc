@@ -69,7 +69,7 @@ Status ChangeBook::load(const std::string& path) {
     value.value().find("at_ms").get(at);
     change.at = Millis(at);
     change.who = member(value.value(), "who");
-    for (const char* kind : {"program", "experiment"}) {
+    for (const char* kind : {"program", "experiment", "model"}) {
       if (!value.value().find(kind).present()) continue;
       change.kind = kind;
       change.id = member(value.value(), kind);

@@ -1,6 +1,6 @@
-// Who changed which program or experiment, when, from what to what: one line of JSON for each
-// change through the API or on disk, in data_dir/changes.ndjson, written ahead of the change and
-// synced. Past a bound the file becomes changes.ndjson.1, whose predecessor goes; the newest
+// Who changed which program, experiment or model, when, from what to what: one line of JSON for
+// each change through the API or on disk, in data_dir/changes.ndjson, written ahead of the change
+// and synced. Past a bound the file becomes changes.ndjson.1, whose predecessor goes; the newest
 // changes are in memory too.
 //
 //   {"at_ms":1794326400000,"who":"anna","program":"kiwi","what":"priority: 90 ->

@@ -88,8 +88,8 @@ class Engine {
   // Requests find and compare items by the vectors of this version from then on, and after a
   // restart; while it is loaded, verified and indexed, by the present ones, and for good when it is
   // refused (kNotFound, or the reason). False: it takes longer than models.swap_wait_ms, and goes
-  // on.
-  Result<bool> use_model(const std::string& version);
+  // on. In the book of changes, on behalf of `who`.
+  Result<bool> use_model(const std::string& version, const std::string& who);
   const ModelShelf& models() const { return models_; }
   // Why the version that was chosen before the last start does not serve; empty: it does.
   const std::string& model_refused() const { return model_refused_; }

@@ -61,10 +61,14 @@ void Engine::load_model() {
   }
 }
 
-Result<bool> Engine::use_model(const std::string& version) {
+Result<bool> Engine::use_model(const std::string& version, const std::string& who) {
   const std::lock_guard one_at_a_time(use_model_mutex_);
   const auto model = models_.load(version);
   if (!model.ok()) return model.error();
+  const std::string from(model_version(*world_.get()));
+  const Status noted = changes_->append({clock_.now(), who, "model", "current",
+                                         "version: " + from + " -> " + version, from, version});
+  if (!noted.ok()) return noted.error();
   if (const Status kept = models_.choose(version); !kept.ok()) return kept.error();
   std::unique_lock lock(stop_mutex_);
   wanted_model_ = model.value();

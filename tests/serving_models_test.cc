@@ -136,6 +136,8 @@ TEST_F(Models, TheChosenOneServesTheNextPageAndTheOldOneComesBack) {
   for (const int good : page("anna")) EXPECT_LT(good, kGoods / kAxes) << good;
   EXPECT_EQ(use("spring").status, 200);
   EXPECT_EQ(page("anna"), spring);
+  EXPECT_EQ(live_->engine->changes().last("model", "current", 1).at(0).what,
+            "version: autumn -> spring");
   EXPECT_EQ(use("text-1").status, 200);
   EXPECT_EQ(served(), "text-1");
   by_text();

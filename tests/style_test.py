@@ -36,7 +36,7 @@ LIBRARIES = {
                                            "bench/retrieval_bench.cc"]),
     "Boost": (r"<boost/", ["serving/http_server.cc", "serving/http_client.cc",
                            "serving/http_connection.h", "serving/http_connection.cc",
-                           "serving/request_reader.cc"]),
+                           "serving/request_reader.cc", "models/lift.cc"]),
     "libsodium": (r"<sodium", ["features/exposure_token.cc", "features/digest.cc",
                                "serving/access.cc"]),
     "prometheus-cpp": (r"<prometheus/", ["serving/metrics.cc"]),
