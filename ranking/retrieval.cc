@@ -152,8 +152,10 @@ void RetrievalIndex::nearest_by(const Search& search, const Vector& query, size_
   if (out.size() > k) out.resize(k);
 }
 
-void RetrievalIndex::nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const {
-  nearest_by([&](size_t n, auto& hits) { vectors_->search(query, n, hits); }, query, k, out);
+void RetrievalIndex::nearest(const Vector& query, size_t k, std::vector<VectorHit>& out,
+                             int sharers) const {
+  nearest_by([&](size_t n, auto& hits) { vectors_->search(query, n, hits, sharers); }, query, k,
+             out);
 }
 
 void RetrievalIndex::nearest_exact(const Vector& query, size_t k,
@@ -208,14 +210,15 @@ void IndexRetriever::retrieve(std::span<const Vector> interests, const World& wo
   if (comparable) watch_.offer(interests.front(), turn);
   if (comparable && k > fresh + popular + out.size()) {
     std::vector<VectorHit> hits;
+    // Between several interests lies nothing that anybody wants: the first, of the whole, is left
+    // out. Each has an equal share of the places, and what it finds is nearest to it.
+    const auto asked = interests.size() > 1 ? interests.subspan(1) : interests;
     const size_t most = k - fresh - popular, begin = out.size();
-    for (size_t n = 1; n <= interests.size(); ++n) {  // equal shares of the places
-      const size_t end = begin + (most - begin) * n / interests.size();
-      index->nearest(interests[n - 1], most, hits);
+    for (size_t n = 1; n <= asked.size(); ++n) {
+      const size_t end = begin + (most - begin) * n / asked.size();
+      index->nearest(asked[n - 1], most / asked.size() + 1, hits, static_cast<int>(asked.size()));
       for (size_t i = 0; i < hits.size() && out.size() < end; ++i) {
-        chosen.add(hits[i].item, [&] {
-          return interests.size() == 1 ? hits[i].similarity : similarity(hits[i].item);
-        });
+        chosen.add(hits[i].item, [&] { return hits[i].similarity; });
       }
     }
   }

@@ -49,8 +49,8 @@ class RetrievalIndex {
   const std::vector<ItemIndex>& popular() const { return popular_; }  // most clicks first
   const std::vector<ItemIndex>& small_programs() const { return small_programs_; }
   size_t urgent() const { return urgent_; }  // of small_programs(), the first ones
-  // The `k` nearest, best first; replaces `out`.
-  void nearest(const Vector& query, size_t k, std::vector<VectorHit>& out) const;
+  // The `k` nearest, best first; replaces `out`. `sharers`: see VectorIndex::search().
+  void nearest(const Vector& query, size_t k, std::vector<VectorHit>& out, int sharers = 1) const;
   // The same by scanning every row, whatever the size.
   void nearest_exact(const Vector& query, size_t k, std::vector<VectorHit>& out) const;
 

@@ -204,11 +204,12 @@ void VectorIndex::choose_probes(const VectorIndexOptions& options) {
   }
 }
 
-void VectorIndex::search(const Vector& query, size_t k, std::vector<VectorHit>& out) const {
+void VectorIndex::search(const Vector& query, size_t k, std::vector<VectorHit>& out,
+                         int sharers) const {
   if (ivf_ == nullptr) {
     search_exact(query, k, out);
   } else {
-    search_ivf(query, k, probes_, out);
+    search_ivf(query, k, std::max(1, probes_ / sharers), out);
   }
 }
 

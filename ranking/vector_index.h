@@ -42,8 +42,9 @@ class VectorIndex {
   ~VectorIndex();
 
   // The `k` best, best first (fewer when there are fewer rows), ties by ascending id; replaces
-  // `out`.
-  void search(const Vector& query, size_t k, std::vector<VectorHit>& out) const;
+  // `out`. So many `sharers` together cost what one search does: each probes fewer lists, and finds
+  // less of what is far.
+  void search(const Vector& query, size_t k, std::vector<VectorHit>& out, int sharers = 1) const;
   // The same by scanning every row, whatever the size.
   void search_exact(const Vector& query, size_t k, std::vector<VectorHit>& out) const;
 

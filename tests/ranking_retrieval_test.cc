@@ -202,7 +202,7 @@ TEST_F(RetrievalTest, TheNearestToTheViewerComeInTheirOrder) {
   for (size_t i = 0; i < 8; ++i) EXPECT_EQ(found[i], all[i].second) << i;
 }
 
-TEST_F(RetrievalTest, SeveralInterestsShareThePlaces) {
+TEST_F(RetrievalTest, SeveralInterestsShareThePlacesAndTheirMiddleHasNone) {
   options_.small_program_items = 0;
   add_program("all", Value::Object{});
   for (int i = 0; i < 60; ++i) put("i" + std::to_string(i), "c" + std::to_string(i % 6));
@@ -221,7 +221,7 @@ TEST_F(RetrievalTest, SeveralInterestsShareThePlaces) {
       nearest = std::max(nearest, dot(interest, entry.vector));
     EXPECT_NEAR(item.similarity, nearest, 1e-6);
   }
-  EXPECT_EQ(places, (std::map<std::string, int>{{"c1", 3}, {"c2", 3}, {"c3", 3}}));
+  EXPECT_EQ(places, (std::map<std::string, int>{{"c2", 4}, {"c3", 5}}));
 }
 
 // Amid a swap: vectors of two models cannot be compared.
