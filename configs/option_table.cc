@@ -6,10 +6,7 @@ namespace shanhuo {
 namespace {
 
 void add_top(EngineOptions& o, std::vector<Option>& table) {
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, ""};
   add("listen", &o.listen, 0, 64, "host:port",
       "address of the HTTP face; off loopback it needs token_file");
   add("data_dir", &o.data_dir, 0, 4096, "", "folder of the log, the state and the keys");
@@ -24,10 +21,7 @@ void add_top(EngineOptions& o, std::vector<Option>& table) {
 
 void add_http(EngineOptions& o, std::vector<Option>& table) {
   HttpOptions& http = o.http;
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"http", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "http"};
   add("threads", &http.threads, 1, 256, "", "threads that serve requests");
   add("connections_max", &http.connections_max, 1, 1'000'000, "",
       "open connections; each costs a socket and about 2 kB");
@@ -46,10 +40,7 @@ void add_http(EngineOptions& o, std::vector<Option>& table) {
 
 void add_api(EngineOptions& o, std::vector<Option>& table) {
   ApiOptions& api = o.api;
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"api", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "api"};
   add("candidates_max", &api.candidates_max, 1, 10'000, "", "candidates of a rank request");
   add("items_max", &api.items_max, 1, 100'000, "", "items or creators of a call");
   add("events_max", &api.events_max, 1, 100'000, "", "events of a call");
@@ -64,11 +55,7 @@ void add_api(EngineOptions& o, std::vector<Option>& table) {
 }
 
 void add_stream(EngineOptions& o, std::vector<Option>& table) {
-  std::string_view section = "log";
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({section, key, std::move(target), min, max, unit, about});
-  };
+  SectionOf add{table, "log"};
   add("queue_bytes_max", &o.log.queue_bytes_max, 1 << 16, 1e12, "bytes",
       "appended and not yet durable; past it 503");
   add("group_bytes_max", &o.log.group_bytes_max, 1 << 12, 1 << 28, "bytes",
@@ -79,7 +66,7 @@ void add_stream(EngineOptions& o, std::vector<Option>& table) {
       "decisions wait at most so long to be written together");
   add("retention_h", &o.log.retention_h, 1, 100'000, "h",
       "records that no checkpoint needs are kept so long");
-  section = "stream";
+  add.section = "stream";
   add("kind", Option::Enum{reinterpret_cast<uint8_t*>(&o.stream_kind), {"embedded", "kafka"}}, 0, 0,
       "", "the log: embedded (section log, in data_dir), or kafka (section kafka)");
   add("poll_records_max", &o.stream.poll_records_max, 1, 100'000, "records",
@@ -96,7 +83,7 @@ void add_stream(EngineOptions& o, std::vector<Option>& table) {
       "an event so far past its acceptance is dead (ts_in_future)");
   add("late_after_ms", &o.stream.late_after, 60'000, 30 * kDayMs, "ms",
       "an event so far behind the watermark is late");
-  section = "dedup";
+  add.section = "dedup";
   add("entries_max", &o.dedup.entries_max, 1'000, 1e11, "",
       "remembered event ids, 11 to 21 bytes each");
   add("window_ms", &o.dedup.window, 3'600'000, 30 * kDayMs, "ms",
@@ -105,10 +92,7 @@ void add_stream(EngineOptions& o, std::vector<Option>& table) {
 
 void add_kafka(EngineOptions& o, std::vector<Option>& table) {
   KafkaOptions& kafka = o.kafka;
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"kafka", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "kafka"};
   add("bootstrap", &kafka.bootstrap, 1, 4096, "host:port", "of the cluster, several with commas");
   add("group", &kafka.group, 1, 249, "",
       "consumer group under which tools show the lag; one engine's or its members'");
@@ -143,10 +127,7 @@ void add_kafka(EngineOptions& o, std::vector<Option>& table) {
 
 void add_features(EngineOptions& o, std::vector<Option>& table) {
   FeatureStoreOptions& f = o.features;
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"features", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "features"};
   add("viewers_max", &f.viewers.viewers_max, 1, 1e10, "viewers",
       "profiles in memory and on disk, at most 600 bytes each");
   add("viewers_bytes_max", &f.viewers.memory_bytes_max, 4 << 20, 1e12, "bytes",
@@ -175,10 +156,7 @@ void add_features(EngineOptions& o, std::vector<Option>& table) {
 
 void add_invalid_traffic(EngineOptions& o, std::vector<Option>& table) {
   InvalidTrafficOptions& rules = o.features.invalid;
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"invalid_traffic", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "invalid_traffic"};
   add("self_events", &rules.self_events, 0, 1, "",
       "rule: what a creator does on its own items (user_id = creator_id) counts for nothing");
   add("watch_duration_factor", &rules.watch_duration_factor, 0, 1e6, "",

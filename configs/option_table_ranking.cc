@@ -5,18 +5,14 @@
 namespace shanhuo {
 
 void add_models(EngineOptions& o, std::vector<Option>& table) {
-  std::string_view section = "text";
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({section, key, std::move(target), min, max, unit, about});
-  };
+  SectionOf add{table, "text"};
   add("category", &o.text.category, 0, 10, "", "weight of the category in an item's vector");
   add("title", &o.text.title, 0, 10, "", "weight of the title's character n-grams");
   add("tags", &o.text.tags, 0, 10, "", "weight of the tags together");
   add("county", &o.text.county, 0, 10, "", "weight of the county, half of it the province's");
   add("kind", &o.text.kind, 0, 10, "", "weight of the kind");
   add("creator", &o.text.creator, 0, 10, "", "weight of the creator");
-  section = "calibration";
+  add.section = "calibration";
   add("score_kind",
       Option::Enum{reinterpret_cast<uint8_t*>(&o.calibration.score_kind), {"any", "probability"}},
       0, 0, "", "what callers send as score; probability: P(click), 0..1, taken as it is");
@@ -25,7 +21,7 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
   add("first_click_rate", &o.calibration.first_click_rate, 0, 1, "",
       "P(click) at position 0 of a list whose scores mean nothing yet");
   add("position_decay", &o.calibration.position_decay, 0, 1, "", "its factor per position");
-  section = "value";
+  add.section = "value";
   add("enabled", &o.value.enabled, 0, 0, "", "value models learn; the fold is half as fast");
   add("labels_min", &o.value.labels_min, 1, 1e12, "impressions", "before, they make no values");
   add("long_watch_ms", &o.value.long_watch_ms, 1, kDayMs, "ms", "of a play that is a long one");
@@ -37,7 +33,7 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
   add("clicks_log2", &o.value.clicks_log2, 6, 26, "", "clicks that wait for an order, 48 bytes");
   add("alpha", &o.value.alpha, 1e-6, 10, "", "rate at which weights learn");
   add("factor_rate", &o.value.factor_rate, 0, 10, "", "the same of factors; 0: none change");
-  section = "retrieval";
+  add.section = "retrieval";
   add("exact_below", &o.retrieval.index.exact_below, 0, 1e9, "items",
       "a smaller catalogue is scanned whole");
   add("recall_target", &o.retrieval.index.recall_target, 0.5, 1, "",
@@ -57,10 +53,7 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
 }
 
 void add_vectors(EngineOptions& o, std::vector<Option>& table) {
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"models", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "models"};
   add("dir", &o.models.dir, 0, 4096, "",
       "folder of trained models, one folder a version; empty: models, in data_dir");
   add("items_max", &o.models.items_max, 1, 1e9, "items", "of a model; a larger one is refused");
@@ -70,10 +63,7 @@ void add_vectors(EngineOptions& o, std::vector<Option>& table) {
 
 void add_ranking(EngineOptions& o, std::vector<Option>& table) {
   RankingOptions& r = o.ranking;
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"ranking", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "ranking"};
   add("value_per_click_fen", &r.value_per_click_fen, 1e-6, 1e5, "fen",
       "what a click is worth to the viewer; compares with missed_value_fen");
   add("prior_click", std::span<double>(r.prior_click), 0, 1, "",
@@ -92,7 +82,7 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
   add("short_term_weight", &r.short_term_weight, 0, 1, "",
       "of the last day's interest in the viewer's vector, against the last month's");
   add("interests_max", &r.interests_max, 1, kInterestsMax, "",
-      "vectors of a viewer whose recent items fall into groups; each costs a search");
+      "vectors of a viewer whose recent items fall into groups; they share the cost of a search");
   add("interest_cosine_min", &r.interest_cosine_min, -1, 1, "",
       "cosine of an item with the group that it joins; higher: more, smaller groups");
   add("interest_items_min", &r.interest_items_min, 1, kRecentItems, "items",
@@ -126,10 +116,7 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
 
 void add_exploration(EngineOptions& o, std::vector<Option>& table) {
   RankingOptions& r = o.ranking;
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"ranking", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "ranking"};
   add("explore_probability", &r.explore_probability, 0, 0.2, "",
       "of drawing among the best pairs instead of taking the best");
   add("explore_best", &r.explore_best, 2, 8, "pairs", "in that draw");
@@ -147,10 +134,7 @@ void add_exploration(EngineOptions& o, std::vector<Option>& table) {
 
 void add_prices(EngineOptions& o, std::vector<Option>& table) {
   PriceControllerOptions& p = o.prices;
-  const auto add = [&](std::string_view key, Option::Target target, double min, double max,
-                       std::string_view unit, std::string_view about) {
-    table.push_back({"prices", key, std::move(target), min, max, unit, about});
-  };
+  const SectionOf add{table, "prices"};
   add("law",
       Option::Enum{reinterpret_cast<uint8_t*>(&o.price_law.kind),
                    {kPriceLawNames.begin(), kPriceLawNames.end()}},
