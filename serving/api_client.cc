@@ -4,8 +4,8 @@
 #include <charconv>
 
 #include "base/clock.h"
+#include "serving/answer_text.h"
 #include "serving/problem.h"
-#include "serving/terminal.h"
 #include "streaming/json.h"
 
 namespace shanhuo {
@@ -30,12 +30,6 @@ ErrorCode code_of_status(int status) {
     default:
       return status >= 500 ? ErrorCode::kIo : ErrorCode::kInvalid;
   }
-}
-
-std::string text_member(json::Value object, std::string_view name) {
-  std::string_view text;
-  object.find(name).get(text);
-  return std::string(text);
 }
 
 Millis retry_after_of(const HttpResponse& answer) {

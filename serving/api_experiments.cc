@@ -4,6 +4,7 @@
 #include "configs/experiment_payload.h"
 #include "features/attributes_json.h"
 #include "ranking/attributes.h"
+#include "serving/config_json.h"
 #include "serving/http_api.h"
 #include "serving/program_status.h"
 #include "serving/rank_codec.h"
@@ -68,32 +69,7 @@ void write_fields(JsonWriter& json, const Experiment& experiment, const Exposure
   json.field("coverage", experiment.coverage);
   json.field("holdout", experiment.holdout);
   write_variations(json, experiment, exposures);
-  std::vector<std::string> refused;
-  for (const ConfigError& error : errors) {
-    if (error.file == experiment.file) refused.push_back(error.to_string());
-  }
-  write_texts(json, "refused", refused);
-}
-
-void write_history(JsonWriter& json, const std::vector<RecordedChange>& history) {
-  json.key("history");
-  json.begin_array();
-  for (const RecordedChange& change : history) {
-    json.begin_object();
-    json.field("at_ms", change.at.count());
-    json.field("who", change.who);
-    json.field("what", change.what);
-    json.field("from", change.from);
-    json.field("to", change.to);
-    json.end_object();
-  }
-  json.end_array();
-}
-
-Value definition_of(std::string_view text) {
-  ConfigErrors errors;
-  YamlNode root;
-  return parse_yaml(text, "", root, errors) ? to_value(root) : Value();
+  write_texts(json, "refused", refused_of(experiment.file, errors));
 }
 
 void write_assignment(JsonWriter& json, const Experiment& experiment,
@@ -147,10 +123,7 @@ void HttpApi::list_experiments(Call& call) {
     json.end_object();
   }
   json.end_array();
-  json.key("errors");  // of the files as they are on disk now; empty when they are live
-  json.begin_array();
-  for (const ConfigError& error : errors) json.value(error.to_string());
-  json.end_array();
+  write_errors(json, errors);
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }
@@ -171,7 +144,7 @@ void HttpApi::show_experiment(Call& call) {
   const Result<std::string> text = engine_.experiments().text(id);
   json.key("definition");
   write_value(json, text.ok() ? definition_of(text.value()) : Value());
-  write_history(json, engine_.changes().last("experiment", id, kHistoryShown));
+  write_changes(json, engine_.changes().last("experiment", id, kHistoryShown));
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }
@@ -192,7 +165,7 @@ void HttpApi::get_experiment_history(Call& call) {
     json.field("revision", *revision);
     json.field("yaml", text.value());
   }
-  write_history(json, history);
+  write_changes(json, history);
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }

@@ -3,6 +3,7 @@
 #include "configs/program_check.h"
 #include "configs/program_reader.h"
 #include "serving/config_body.h"
+#include "serving/config_json.h"
 #include "serving/forecast.h"
 #include "serving/http_api.h"
 #include "serving/program_status.h"

@@ -7,13 +7,6 @@
 namespace shanhuo {
 namespace {
 
-void write_numbers(JsonWriter& json, std::string_view name, const ModelFacts::Numbers& numbers) {
-  json.key(name);
-  json.begin_object();
-  for (const auto& [key, value] : numbers) json.field(key, value);
-  json.end_object();
-}
-
 void write_manifest(JsonWriter& json, const ModelManifest& manifest) {
   json.field("kind", vector_model_kind_name(manifest.parts.kind));
   json.field("items", manifest.items);

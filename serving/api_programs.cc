@@ -2,7 +2,7 @@
 #include <map>
 
 #include "configs/parameters.h"
-#include "configs/yaml.h"
+#include "serving/config_json.h"
 #include "serving/http_api.h"
 #include "serving/program_status.h"
 
@@ -16,22 +16,6 @@ std::map<std::string, ProgramStatus> status_by_id(const Engine& engine, Millis n
   std::map<std::string, ProgramStatus> by_id;
   for (ProgramStatus& status : engine.prices().status(now)) by_id[status.id] = std::move(status);
   return by_id;
-}
-
-// Null when the file is gone, or broken.
-Value definition_of(std::string_view text) {
-  ConfigErrors errors;
-  YamlNode root;
-  return parse_yaml(text, "", root, errors) ? to_value(root) : Value();
-}
-
-// What is wrong with the program's file on disk: then the last good revision is the live one.
-std::vector<std::string> refused_of(const Program& program, const ConfigErrors& errors) {
-  std::vector<std::string> refused;
-  for (const ConfigError& error : errors) {
-    if (error.file == program.file) refused.push_back(error.to_string());
-  }
-  return refused;
 }
 
 }  // namespace
@@ -48,14 +32,11 @@ void HttpApi::list_programs(Call& call) {
   for (const auto& program : world->programs().programs) {
     ProgramExtras extras;
     extras.blocked = world->catalogue().program_blocked(program->id);
-    extras.refused = refused_of(*program, errors);
+    extras.refused = refused_of(program->file, errors);
     write_program(json, *program, status[program->id.str()], extras);
   }
   json.end_array();
-  json.key("errors");  // of the files as they are on disk now; empty when they are live
-  json.begin_array();
-  for (const ConfigError& error : errors) json.value(error.to_string());
-  json.end_array();
+  write_errors(json, errors);
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }
@@ -77,7 +58,7 @@ void HttpApi::show_program(Call& call, std::vector<std::string> warnings) {
   auto status = status_by_id(engine_, engine_.time().now());
   ProgramExtras extras;
   extras.blocked = world->catalogue().program_blocked(program.id);
-  extras.refused = refused_of(program, engine_.programs().errors());
+  extras.refused = refused_of(program.file, engine_.programs().errors());
   extras.whole = true;
   const Result<std::string> text = engine_.programs().text(program.id.view());
   if (text.ok()) extras.definition = definition_of(text.value());

@@ -142,6 +142,8 @@ RoomDecision from_record(const DecidedRoom& room, const Interner& interner) {
   return decision;
 }
 
+std::string room_key(std::string_view room_id) { return "\x01room:" + std::string(room_id); }
+
 uint64_t room_window_hash(std::string_view room_id, Millis window_end) {
   return hash_combine(hash64(room_id), static_cast<uint64_t>(window_end.count()));
 }

@@ -23,6 +23,8 @@ DecidedContext to_context(const RankRequest& request, const Slate& slate, const 
 DecidedRoom to_record(const RoomDecision& room);
 RoomDecision from_record(const DecidedRoom& room, const Interner& interner);
 
+// The key under which insertions of a room are counted: no user id has a control character.
+std::string room_key(std::string_view room_id);
 // Names a room's window where insertions are recorded, each once per viewer and window.
 uint64_t room_window_hash(std::string_view room_id, Millis window_end);
 

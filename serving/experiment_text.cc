@@ -4,23 +4,11 @@
 #include <vector>
 
 #include "base/json_writer.h"
+#include "serving/answer_text.h"
 #include "serving/experiment_verbs.h"
-#include "serving/terminal.h"
 
 namespace shanhuo {
 namespace {
-
-std::string text(json::Value object, std::string_view name) {
-  std::string_view found;
-  object.find(name).get(found);
-  return std::string(found);
-}
-
-double real(json::Value value) {
-  double number = 0;
-  value.get(number);
-  return number;
-}
 
 std::string percent(double share) { return format_fixed(100 * share, 1) + " %"; }
 
@@ -28,11 +16,6 @@ std::string count(json::Value value) {
   uint64_t number = 0;
   value.get(number);
   return with_separators(number);
-}
-
-std::string time(json::Value value) {
-  int64_t ms = 0;
-  return value.get(ms) ? format_time(Millis(ms)) : "-";
 }
 
 std::string texts(json::Value list, const std::string& before) {
@@ -48,8 +31,9 @@ std::string texts(json::Value list, const std::string& before) {
 std::string variation_lines(json::Value experiment) {
   std::string out;
   for (const json::Value variation : experiment.find("variations").elements()) {
-    out += "  " + text(variation, "key") + "  " + percent(real(variation.find("weight"))) + ", " +
-           count(variation.find("exposures")) + " exposures\n";
+    out += "  " + text_member(variation, "key") + "  " +
+           percent(real_of(variation.find("weight"))) + ", " + count(variation.find("exposures")) +
+           " exposures\n";
     for (const json::Member set : variation.find("set").members()) {
       std::string value;
       JsonWriter json(value);
@@ -61,14 +45,14 @@ std::string variation_lines(json::Value experiment) {
 }
 
 std::string headline(json::Value experiment) {
-  const std::string zh = text(experiment.find("name"), "zh-CN");
+  const std::string zh = text_member(experiment.find("name"), "zh-CN");
   std::vector<double> range;
-  for (const json::Value end : experiment.find("range").elements()) range.push_back(real(end));
+  for (const json::Value end : experiment.find("range").elements()) range.push_back(real_of(end));
   range.resize(2);
-  return text(experiment, "id") + (zh.empty() ? "" : "  " + zh) + "\n  " +
-         text(experiment, "state") + ", layer " + text(experiment, "layer") + " " +
+  return text_member(experiment, "id") + (zh.empty() ? "" : "  " + zh) + "\n  " +
+         text_member(experiment, "state") + ", layer " + text_member(experiment, "layer") + " " +
          percent(range[0]) + " to " + percent(range[1]) + ", coverage " +
-         percent(real(experiment.find("coverage"))) +
+         percent(real_of(experiment.find("coverage"))) +
          (experiment.find("refused").size() > 0 ? ", its file is refused" : "") + "\n";
 }
 
@@ -96,19 +80,19 @@ std::string experiments_table(json::Value answer) {
 
 std::string experiment_text(json::Value experiment) {
   return headline(experiment) + variation_lines(experiment) + "revision " +
-         text(experiment, "revision") + "\n" + texts(experiment.find("refused"), "refused: ") +
-         history_text(experiment);
+         text_member(experiment, "revision") + "\n" +
+         texts(experiment.find("refused"), "refused: ") + history_text(experiment);
 }
 
 std::string history_text(json::Value answer) {
   std::string out;
   for (const json::Value change : answer.find("history").elements()) {
     const auto revision = [&](std::string_view name) {
-      const std::string given = text(change, name);
+      const std::string given = text_member(change, name);
       return given.empty() ? std::string("none") : given;
     };
-    out += time(change.find("at_ms")) + "  " + text(change, "who") + "\n  " + revision("from") +
-           " -> " + revision("to") + "\n  " + text(change, "what") + "\n";
+    out += time_of(change.find("at_ms")) + "  " + text_member(change, "who") + "\n  " +
+           revision("from") + " -> " + revision("to") + "\n  " + text_member(change, "what") + "\n";
   }
   return out;
 }
@@ -116,9 +100,9 @@ std::string history_text(json::Value answer) {
 std::string assignments_table(json::Value answer) {
   TextTable table({"experiment", "variation", "reason", "detail"});
   for (const json::Value each : answer.find("experiments").elements()) {
-    const std::string variation = text(each, "variation");
-    table.add({text(each, "experiment"), variation.empty() ? "-" : variation, text(each, "reason"),
-               text(each, "detail")});
+    const std::string variation = text_member(each, "variation");
+    table.add({text_member(each, "experiment"), variation.empty() ? "-" : variation,
+               text_member(each, "reason"), text_member(each, "detail")});
   }
   return table.str();
 }

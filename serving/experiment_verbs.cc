@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/json_writer.h"
+#include "serving/answer_text.h"
 #include "serving/api_client.h"
 #include "serving/operator_verbs.h"
 
@@ -22,12 +23,6 @@ std::string object_of(std::string_view key, std::string_view value) {
   return body;
 }
 
-std::string text_in(json::Value object, std::string_view name) {
-  std::string_view found;
-  object.find(name).get(found);
-  return std::string(found);
-}
-
 // A member of what the engine answers; empty: there is none.
 Result<std::string> member_of(ApiClient& client, const std::string& target, std::string_view name) {
   const Result<std::string> answer = client.call("GET", target);
@@ -35,7 +30,7 @@ Result<std::string> member_of(ApiClient& client, const std::string& target, std:
   json::Document document;
   const Result<json::Value> value = document.parse(answer.value());
   if (!value.ok()) return value.error();
-  return text_in(value.value(), name);
+  return text_member(value.value(), name);
 }
 
 // The revision that the last change came from.
@@ -46,7 +41,7 @@ Result<std::string> before_last(ApiClient& client, const std::string& target) {
   const Result<json::Value> value = document.parse(answer.value());
   if (!value.ok()) return value.error();
   for (const json::Value change : value.value().find("history").elements()) {
-    const std::string from = text_in(change, "from");
+    const std::string from = text_member(change, "from");
     if (!from.empty()) return from;
     break;
   }

@@ -21,13 +21,6 @@ constexpr size_t kTextBytesMax = 128;
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
 constexpr double kHuge = std::numeric_limits<double>::max();
 
-void write_numbers(JsonWriter& json, std::string_view name, const ModelFacts::Numbers& numbers) {
-  json.key(name);
-  json.begin_object();
-  for (const auto& [key, number] : numbers) json.field(key, number);
-  json.end_object();
-}
-
 void write_data(JsonWriter& json, const ModelManifest& manifest) {
   json.key("data");
   json.begin_object();
@@ -172,6 +165,13 @@ Status check_digest(std::string_view text) {
 }
 
 }  // namespace
+
+void write_numbers(JsonWriter& json, std::string_view name, const ModelFacts::Numbers& numbers) {
+  json.key(name);
+  json.begin_object();
+  for (const auto& [key, number] : numbers) json.field(key, number);
+  json.end_object();
+}
 
 std::string manifest_text(const ModelManifest& manifest) {
   const VectorModelParts& parts = manifest.parts;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_writer.h"
 #include "base/result.h"
 #include "serving/model_folder.h"
 
@@ -26,6 +27,8 @@ struct ModelManifest {
 
 inline constexpr size_t kManifestBytesMax = 1u << 20;
 
+// As an object of that name; the manifest's own parameters and metrics, too.
+void write_numbers(JsonWriter& json, std::string_view name, const ModelFacts::Numbers& numbers);
 std::string manifest_text(const ModelManifest& manifest);
 // kCorrupt: the digest does not fit. kInvalid: no manifest, a newer format, or one that cannot be.
 Result<ModelManifest> parse_manifest(std::string_view text);

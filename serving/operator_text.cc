@@ -2,8 +2,8 @@
 #include <string>
 
 #include "base/json_writer.h"
+#include "serving/answer_text.h"
 #include "serving/operator_verbs.h"
-#include "serving/terminal.h"
 
 namespace shanhuo {
 namespace {
@@ -20,11 +20,6 @@ std::string count_of(json::Value value) {
 std::string number_of(json::Value value, int decimals) {
   double number = 0;
   return value.get(number) ? format_fixed(number, decimals) : "-";
-}
-
-std::string time_of(json::Value value) {
-  int64_t ms = 0;
-  return value.get(ms) ? format_time(Millis(ms)) : "-";
 }
 
 void write_indented(json::Value value, size_t depth, std::string& out) {
@@ -55,30 +50,24 @@ void write_indented(json::Value value, size_t depth, std::string& out) {
   out += '\n' + std::string(2 * depth, ' ') + (object ? '}' : ']');
 }
 
-std::string text_of(json::Value value) {
-  std::string_view text;
-  value.get(text);
-  return std::string(text);
-}
-
 }  // namespace
 
 std::string models_table(json::Value models) {
   TextTable table({"version", "kind", "items", "trained until", "recall@20"});
-  const std::string current = text_of(models.find("current"));
+  const std::string current = text_member(models, "current");
   std::string refused;
   for (const json::Value model : models.find("models").elements()) {
-    const std::string version = text_of(model.find("version"));
+    const std::string version = text_member(model, "version");
     if (model.find("refused").present()) {
-      refused += "refused: " + text_of(model.find("refused")) + "\n";
+      refused += "refused: " + text_member(model, "refused") + "\n";
       continue;
     }
-    table.add({version + (version == current ? " *" : ""), text_of(model.find("kind")),
+    table.add({version + (version == current ? " *" : ""), text_member(model, "kind"),
                count_of(model.find("items")), time_of(model.find("data").find("last_ms")),
                number_of(model.find("metrics").find("recall@20"), 4)});
   }
   if (models.find("refused").present()) {
-    refused += "refused at the start: " + text_of(models.find("refused")) + "\n";
+    refused += "refused at the start: " + text_member(models, "refused") + "\n";
   }
   return "serves: " + current + "\n" + table.str() + refused;
 }

@@ -5,6 +5,7 @@
 
 #include "features/attributes_json.h"
 #include "ranking/request.h"
+#include "serving/config_json.h"
 
 namespace shanhuo {
 namespace {
@@ -53,18 +54,7 @@ void write_whole(JsonWriter& json, const ProgramExtras& extras) {
   json.key("definition");
   write_value(json, extras.definition);
   write_texts(json, "warnings", extras.warnings);
-  json.key("history");
-  json.begin_array();
-  for (const RecordedChange& change : extras.history) {
-    json.begin_object();
-    json.field("at_ms", change.at.count());
-    json.field("who", change.who);
-    json.field("what", change.what);
-    json.field("from", change.from);
-    json.field("to", change.to);
-    json.end_object();
-  }
-  json.end_array();
+  write_changes(json, extras.history);
 }
 
 }  // namespace
@@ -109,13 +99,6 @@ void write_program(JsonWriter& json, const Program& program, const ProgramStatus
 
 std::string_view goal_unit_name(GoalUnit unit) {
   return unit == GoalUnit::kViewable ? "viewable" : unit == GoalUnit::kClick ? "click" : "order";
-}
-
-void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
-  json.key(name);
-  json.begin_array();
-  for (const std::string& text : texts) json.value(std::string_view(text));
-  json.end_array();
 }
 
 std::string pointer_of(std::string_view key) {

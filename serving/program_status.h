@@ -26,8 +26,6 @@ struct ProgramExtras {
 void write_program(JsonWriter& json, const Program& program, const ProgramStatus& status,
                    const ProgramExtras& extras);
 
-void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts);
-
 // A key of a configuration file as a JSON pointer: "goals[0].unit" is "/goals/0/unit".
 std::string pointer_of(std::string_view key);
 

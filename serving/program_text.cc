@@ -4,25 +4,13 @@
 #include <string>
 #include <utility>
 
+#include "serving/answer_text.h"
 #include "serving/operator_verbs.h"
-#include "serving/terminal.h"
 
 namespace shanhuo {
 namespace {
 
 constexpr size_t kWidth = 60;
-
-std::string text(json::Value object, std::string_view name) {
-  std::string_view found;
-  object.find(name).get(found);
-  return std::string(found);
-}
-
-double real(json::Value value) {
-  double number = 0;
-  value.get(number);
-  return number;
-}
 
 bool yes(json::Value value) {
   bool flag = false;
@@ -32,24 +20,19 @@ bool yes(json::Value value) {
 
 // With separators; of few, what there is after the point.
 std::string count(json::Value value) {
-  const double number = real(value);
+  const double number = real_of(value);
   if (number < 0 || (number < 10 && number != static_cast<double>(static_cast<int>(number)))) {
     return format_fixed(number, 1);
   }
   return with_separators(static_cast<uint64_t>(number + 0.5));
 }
 
-std::string time(json::Value value) {
-  int64_t ms = 0;
-  return value.get(ms) ? format_time(Millis(ms)) : "-";
-}
-
-std::string percent(json::Value value) { return format_fixed(100 * real(value), 1) + " %"; }
+std::string percent(json::Value value) { return format_fixed(100 * real_of(value), 1) + " %"; }
 
 // "viewable" or "viewable/day"
 std::string unit(json::Value goal) {
-  const std::string name = text(goal, "unit");
-  return text(goal, "per") == "day" ? name + "/day" : name;
+  const std::string name = text_member(goal, "unit");
+  return text_member(goal, "per") == "day" ? name + "/day" : name;
 }
 
 // Breaks at blanks; what is longer than a line stands on its own.
@@ -81,8 +64,9 @@ std::string wrapped_all(json::Value texts, std::string_view before, const std::s
 }
 
 std::string headline(json::Value program) {
-  const std::string zh = text(program.find("name"), "zh-CN"), en = text(program.find("name"), "en");
-  std::string out = text(program, "id");
+  const std::string zh = text_member(program.find("name"), "zh-CN"),
+                    en = text_member(program.find("name"), "en");
+  std::string out = text_member(program, "id");
   if (!zh.empty()) out += "  " + zh;
   if (!en.empty() && display_width(out) + 2 + en.size() <= kWidth) out += "  " + en;
   return out;
@@ -110,10 +94,10 @@ std::string goal_lines(json::Value goal) {
   const json::Value forecast = goal.find("forecast");
   std::string out =
       unit(goal) + ": " + count(goal.find("delivered")) + " of " + count(goal.find("target"));
-  if (real(goal.find("cap")) > 0) out += ", cap " + count(goal.find("cap"));
-  out += "\n  pace " + format_fixed(real(goal.find("pace")), 3) + ", " +
+  if (real_of(goal.find("cap")) > 0) out += ", cap " + count(goal.find("cap"));
+  out += "\n  pace " + format_fixed(real_of(goal.find("pace")), 3) + ", " +
          percent(goal.find("curve")) + " of the traffic over\n";
-  out += "  price " + format_fixed(real(goal.find("price")), 3) + " fen, in flight " +
+  out += "  price " + format_fixed(real_of(goal.find("price")), 3) + " fen, in flight " +
          count(goal.find("in_flight")) + "\n";
   return out + "  at the deadline " + count(forecast.find("value")) + " (" +
          count(forecast.find("low")) + " to " + count(forecast.find("high")) + ")\n";
@@ -128,8 +112,8 @@ std::string programs_table(json::Value programs) {
            (program.find("refused").size() > 0 ? "  (its file is refused)" : "") + "\n";
     for (const json::Value goal : program.find("goals").elements()) {
       out += "  " + unit(goal) + " " + count(goal.find("delivered")) + " of " +
-             count(goal.find("target")) + ", pace " + format_fixed(real(goal.find("pace")), 2) +
-             ", price " + format_fixed(real(goal.find("price")), 2) + "\n";
+             count(goal.find("target")) + ", pace " + format_fixed(real_of(goal.find("pace")), 2) +
+             ", price " + format_fixed(real_of(goal.find("price")), 2) + "\n";
     }
   }
   const json::Value errors = programs.find("errors");
@@ -150,18 +134,18 @@ std::string program_text(json::Value program) {
          (yes(program.find("blocked")) ? ", blocked" : "") +
          (yes(program.find("urgent")) ? ", urgent" : "") + ", priority " +
          count(program.find("priority")) + "\n";
-  out += "revision " + text(program, "revision") + ", inserted " + count(program.find("inserted")) +
-         "\n";
+  out += "revision " + text_member(program, "revision") + ", inserted " +
+         count(program.find("inserted")) + "\n";
   out += wrapped("surfaces " + surfaces, "");
-  out +=
-      "from " + time(schedule.find("start_ms")) + "\n  to " + time(schedule.find("end_ms")) + "\n";
+  out += "from " + time_of(schedule.find("start_ms")) + "\n  to " +
+         time_of(schedule.find("end_ms")) + "\n";
   out += wrapped_all(program.find("refused"), "refused: ", "");
   for (const json::Value goal : program.find("goals").elements()) out += "\n" + goal_lines(goal);
   const json::Value warnings = program.find("warnings");
   if (warnings.size() > 0) out += "\n" + wrapped_all(warnings, "warning: ", "");
   for (const json::Value change : program.find("history").elements()) {
-    out += "\nlast change " + time(change.find("at_ms")) + ", " + text(change, "who") + "\n" +
-           wrapped(text(change, "what"), "  ");
+    out += "\nlast change " + time_of(change.find("at_ms")) + ", " + text_member(change, "who") +
+           "\n" + wrapped(text_member(change, "what"), "  ");
     break;
   }
   return out;
@@ -175,7 +159,7 @@ std::string shortfall_table(json::Value program) {
            ", short by " + count(goal.find("short_by")) + "\n";
     if (causes.size() == 0) out += "  nothing was in the way\n";
     for (const json::Value cause : causes.elements()) {
-      const std::string name = text(cause, "cause");
+      const std::string name = text_member(cause, "cause");
       out += "  " + percent(cause.find("share")) + " " + name + " " + std::string(cause_zh(name)) +
              ": " + count(cause.find("pages")) + " pages\n";
     }
@@ -184,21 +168,21 @@ std::string shortfall_table(json::Value program) {
 }
 
 std::string forecast_table(json::Value forecast) {
-  std::string out = text(forecast, "id") + "\n";
+  std::string out = text_member(forecast, "id") + "\n";
   for (const json::Value goal : forecast.find("goals").elements()) {
     const json::Value expected = goal.find("forecast");
     bool can = false;
     const bool known = goal.find("attainable").get(can);
     out += unit(goal) + ": " + count(goal.find("delivered")) + " of " + count(goal.find("target")) +
            (known ? can ? ", can be met" : ", cannot be met" : "") + "\n";
-    out += "  by " + time(goal.find("deadline_ms")) + "\n";
+    out += "  by " + time_of(goal.find("deadline_ms")) + "\n";
     out += "  forecast " + count(expected.find("value")) + " (" + count(expected.find("low")) +
            " to " + count(expected.find("high")) + ")\n";
-    out += wrapped(text(goal, "message"), "  ");
+    out += wrapped(text_member(goal, "message"), "  ");
   }
   if (forecast.find("conflicts").size() > 0) out += "asked for by others too:\n";
   for (const json::Value conflict : forecast.find("conflicts").elements()) {
-    out += wrapped(text(conflict, "message"), "  ");
+    out += wrapped(text_member(conflict, "message"), "  ");
   }
   return out;
 }
@@ -207,7 +191,7 @@ std::string validation_text(json::Value validation) {
   if (!yes(validation.find("valid"))) {
     std::string out = "not valid\n";
     for (const json::Value error : validation.find("errors").elements()) {
-      out += wrapped(text(error, "pointer") + ": " + text(error, "detail"), "  ");
+      out += wrapped(text_member(error, "pointer") + ": " + text_member(error, "detail"), "  ");
     }
     return out;
   }

@@ -84,8 +84,6 @@ struct Ranker::Page {
   }
 };
 
-std::string room_key(std::string_view room_id) { return "\x01room:" + std::string(room_id); }
-
 Ranker::Ranker(const RankerParts& parts)
     : parts_(parts),
       slates_(static_cast<size_t>(parts.options.api.slates_max),

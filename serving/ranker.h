@@ -104,7 +104,4 @@ class Ranker {
   std::array<std::mutex, 1024> turns_;
 };
 
-// The key under which insertions of a room are counted: no user id has a control character.
-std::string room_key(std::string_view room_id);
-
 }  // namespace shanhuo

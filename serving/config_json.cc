@@ -1,0 +1,48 @@
+#include "serving/config_json.h"
+
+namespace shanhuo {
+
+void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
+  json.key(name);
+  json.begin_array();
+  for (const std::string& text : texts) json.value(std::string_view(text));
+  json.end_array();
+}
+
+void write_errors(JsonWriter& json, const ConfigErrors& errors) {
+  json.key("errors");
+  json.begin_array();
+  for (const ConfigError& error : errors) json.value(error.to_string());
+  json.end_array();
+}
+
+void write_changes(JsonWriter& json, const std::vector<RecordedChange>& history) {
+  json.key("history");
+  json.begin_array();
+  for (const RecordedChange& change : history) {
+    json.begin_object();
+    json.field("at_ms", change.at.count());
+    json.field("who", change.who);
+    json.field("what", change.what);
+    json.field("from", change.from);
+    json.field("to", change.to);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+std::vector<std::string> refused_of(const std::string& file, const ConfigErrors& errors) {
+  std::vector<std::string> refused;
+  for (const ConfigError& error : errors) {
+    if (error.file == file) refused.push_back(error.to_string());
+  }
+  return refused;
+}
+
+Value definition_of(std::string_view text) {
+  ConfigErrors errors;
+  YamlNode root;
+  return parse_yaml(text, "", root, errors) ? to_value(root) : Value();
+}
+
+}  // namespace shanhuo
