@@ -14,6 +14,7 @@
 
 #include "configs/yaml.h"
 #include "features/feature_store.h"
+#include "features/segment_rates.h"
 #include "models/calibration.h"
 #include "models/text_encoder.h"
 #include "models/value_learner.h"
@@ -99,6 +100,7 @@ struct EngineOptions {
   CalibrationOptions calibration;
   ValueLearnerOptions value;
   ModelOptions models;
+  SegmentRatesOptions segments;
   RetrievalOptions retrieval;
   RankingOptions ranking;
   PriceControllerOptions prices;

@@ -50,6 +50,8 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
       "programs up to this size are candidates for everybody");
   add("fresh_pool", &o.retrieval.fresh_pool, 0, 1'000, "items", "newest items to choose from");
   add("popular_pool", &o.retrieval.popular_pool, 0, 1'000, "items", "popular items to choose from");
+  add("segments_max", &o.segments.segments_max, 0, 1e6, "segments",
+      "cities on a surface whose popular items are known, 1.6 kB each");
 }
 
 void add_vectors(EngineOptions& o, std::vector<Option>& table) {

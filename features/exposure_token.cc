@@ -25,12 +25,12 @@ constexpr uint8_t kVersion = 1;
 constexpr size_t kMacBytes = 16;
 constexpr size_t kFixedBytes = 1 + 2 + 1 + 1 + 3 + 8 + 6 + 4 + 8;
 constexpr size_t kBodyBytesMax =
-    kFixedBytes + 8 + 4 * (kProgramsPerItemMax + kVariationsPerTokenMax);
+    kFixedBytes + 8 + 4 * (kProgramsPerItemMax + kVariationsPerTokenMax) + 4;
 constexpr size_t kTokenBytesMin = kFixedBytes + kMacBytes;
 constexpr size_t kTokenBytesMax = kBodyBytesMax + kMacBytes;
 constexpr size_t kTextBytesMax = (kTokenBytesMax * 8 + 5) / 6;
 constexpr size_t kMacInputMax = kBodyBytesMax + 2 * (1 + kIdBytesMax);
-static_assert(kTokenBytesMin == 50 && kTokenBytesMax == 90 && kTextBytesMax == 120);
+static_assert(kTokenBytesMin == 50 && kTokenBytesMax == 94 && kTextBytesMax == 126);
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -132,12 +132,16 @@ int leading(const std::array<uint32_t, n>& hashes) {
 struct Shape {
   bool room;
   int programs, variations;
+  bool city;
   size_t body_bytes() const {
-    return kFixedBytes + (room ? 8 : 0) + 4 * static_cast<size_t>(programs + variations);
+    return kFixedBytes + (room ? 8 : 0) + 4 * static_cast<size_t>(programs + variations) +
+           (city ? 4 : 0);
   }
 };
 
-Shape shape_of(uint8_t byte) { return {(byte & 1) != 0, (byte >> 1) & 7, (byte >> 4) & 7}; }
+Shape shape_of(uint8_t byte) {
+  return {(byte & 1) != 0, (byte >> 1) & 7, (byte >> 4) & 7, (byte & 0x80) != 0};
+}
 
 void put_body(Bytes& bytes, uint16_t key, const ExposureToken& token) {
   const int programs = leading(token.programs), variations = leading(token.variations);
@@ -147,7 +151,8 @@ void put_body(Bytes& bytes, uint16_t key, const ExposureToken& token) {
   std::memcpy(&propensity, &token.propensity, sizeof(propensity));
   bytes.put(kVersion, 1);
   bytes.put(key, 2);
-  bytes.put((token.room ? 1U : 0U) | programs << 1 | variations << 4, 1);
+  const uint32_t city = token.city != 0 ? 0x80 : 0;
+  bytes.put((token.room ? 1U : 0U) | programs << 1 | variations << 4 | city, 1);
   bytes.put(static_cast<uint64_t>(token.surface), 1);
   bytes.put(static_cast<uint64_t>(token.position), 3);
   bytes.put(token.request_hash, 8);
@@ -157,6 +162,7 @@ void put_body(Bytes& bytes, uint16_t key, const ExposureToken& token) {
   if (token.room) bytes.put(token.room_hash, 8);
   for (int i = 0; i < programs; ++i) bytes.put(token.programs[i], 4);
   for (int i = 0; i < variations; ++i) bytes.put(token.variations[i], 4);
+  if (token.city != 0) bytes.put(token.city, 4);
 }
 
 // Requires: a body whose length fits its shape.
@@ -179,6 +185,7 @@ ExposureToken take_body(const uint8_t* body) {
   for (int i = 0; i < shape.variations; ++i) {
     token.variations[i] = static_cast<uint32_t>(cursor.take(4));
   }
+  if (shape.city) token.city = static_cast<uint32_t>(cursor.take(4));
   return token;
 }
 
@@ -335,7 +342,7 @@ VerifiedToken TokenKeys::verify(std::string_view text, std::string_view user_id,
     return {};
   }
   const size_t size = decode_base64url(text, bytes);
-  if (size < kTokenBytesMin || bytes[0] != kVersion || (bytes[3] & 0x80) != 0) return {};
+  if (size < kTokenBytesMin || bytes[0] != kVersion) return {};
   const Shape shape = shape_of(bytes[3]);
   if (size != shape.body_bytes() + kMacBytes || shape.programs > kProgramsPerItemMax ||
       shape.variations > kVariationsPerTokenMax) {

@@ -5,11 +5,11 @@
 //   token   = base64url(bytes), RFC 4648 section 5, no padding, unused bits zero
 //   bytes   = body mac
 //   body    = version:u8(1) key:u16 shape:u8 surface:u8 position:u24 request:u64 issued_ms:u48
-//             propensity:f32 price_version:u64 [room:u64] program:u32*P variation:u32*V
-//   shape   = room:bit 0, P: bits 1..3 (0..4), V: bits 4..6 (0..4)
+//             propensity:f32 price_version:u64 [room:u64] program:u32*P variation:u32*V [city:u32]
+//   shape   = room:bit 0, P: bits 1..3 (0..4), V: bits 4..6 (0..4), city: bit 7
 //   mac     = BLAKE2b-128 keyed with the secret of `key`, over
 //             body len(viewer):u8 viewer len(item):u8 item        viewer is empty in a room token
-//   all little-endian. 50..90 bytes, 67..120 characters.
+//   all little-endian. 50..94 bytes, 67..126 characters.
 //
 // TokenKeys is immutable and thread-safe: publish a rotated one whole (base/published.h). verify()
 // allocates nothing and compares in constant time. libsodium stays in exposure_token.cc. Making a
@@ -50,6 +50,7 @@ struct ExposureToken {
   std::array<uint32_t, kProgramsPerItemMax> programs{};  // program_hash(); 0: none, at the end
   std::array<uint32_t, kVariationsPerTokenMax>
       variations{};      // variation_hash(); 0: none, at the end
+  uint32_t city = 0;     // city_hash() (segment_rates.h) of the request; 0: none, and in a room
   float propensity = 1;  // probability with which the item was chosen
   uint64_t price_version = 0;
   Millis issued_at;       // engine time, 0 .. 2^48 - 1

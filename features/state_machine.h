@@ -24,8 +24,8 @@ namespace shanhuo {
 //   vp viewer profiles   fr frequency   it item counters   ex exposure rollups   dd deduplication
 //   pg program totals in interner          ci cc cb catalogue   lg ledger     pr prices cl
 //   calibration pl the fold's own counters and watermarks (streaming/fold.h)   iv invalid traffic
-//   lt item totals   vm value models   pm their probability maps   im impressions that wait for
-//   labels
+//   lt item totals   sg segment rates   vm value models   pm their probability maps   im
+//   impressions that wait for labels
 class StateWriter {
  public:
   virtual ~StateWriter() = default;

@@ -48,7 +48,10 @@ enum Field : uint64_t {
   kCountyShare,
   kCreatorShare,
   kRateSimilarity,
-  kRateViewer
+  kRateViewer,
+  kCity,
+  kCityCategory,
+  kCityItem
 };
 constexpr uint64_t kBuckets = 64;  // a number's buckets are another field
 
@@ -91,8 +94,9 @@ uint8_t share_byte(const std::array<Affinity, kAffinities>& affinities, uint32_t
 }  // namespace
 
 ViewerContext viewer_context(const ViewerState& state, uint64_t user_hash, Surface surface,
-                             Millis now) {
+                             Millis now, uint32_t city) {
   ViewerContext viewer;
+  viewer.city = city;
   viewer.surface = static_cast<uint8_t>(surface);
   viewer.hour = static_cast<uint8_t>((window_of(now, Millis(3'600'000)) + kUtc8Hours) % 24);
   viewer.week_block = static_cast<uint8_t>(week_block(now));
@@ -117,6 +121,7 @@ ImpressionContext impression_context(const ViewerContext& viewer, const ItemCont
   ImpressionContext context;
   context.viewer = viewer.viewer;
   context.surface = viewer.surface;
+  context.city = viewer.city;
   context.hour = viewer.hour;
   context.week_block = viewer.week_block;
   context.viewer_rate = viewer.click_rate;
@@ -172,6 +177,7 @@ void ImpressionFeatures::set_shared(const ImpressionContext& c) {
   shared_.add_number(kViewerRate, c.viewer_rate, c.surface);
   shared_.add(kViewerEvidence, c.viewer_evidence);
   shared_.add(kSession, c.session);
+  if (c.city != 0) shared_.add(kCity, c.city);
   if (c.viewer != 0) shared_.add_crossed(kViewer, c.viewer, kIdScale);
 }
 
@@ -192,6 +198,10 @@ void ImpressionFeatures::set_own(const ImpressionContext& c) {
     own_.add(kViewerCreator, pair(c.viewer, c.creator), kIdScale);
     own_.add(kViewerCounty, pair(c.viewer, county), kIdScale);
     own_.add(kViewerKind, pair(c.viewer, c.kind), kIdScale);
+  }
+  if (c.city != 0) {
+    own_.add(kCityCategory, pair(c.city, c.category));
+    own_.add(kCityItem, pair(c.city, c.item));
   }
   own_.add_number(kItemRate, c.item_rate, c.kind);
   own_.add(kItemEvidence, pair(c.item_evidence, c.item_rate / 32));

@@ -24,6 +24,7 @@ namespace shanhuo {
 // What is known of the viewer and the request: the same for all items of a page.
 struct ViewerContext {
   uint32_t viewer = 0;  // of hash64(user_id); 0: nobody in particular
+  uint32_t city = 0;    // city_hash() (features/segment_rates.h); 0: not known
   uint8_t surface = 0, hour = 0, week_block = 0;
   uint8_t click_rate = 0, evidence = 0, session = 0;
   bool personalized = false;
@@ -33,7 +34,7 @@ struct ViewerContext {
 
 // `state`: as of before the impression. Not known: everything about the viewer stays at nothing.
 ViewerContext viewer_context(const ViewerState& state, uint64_t user_hash, Surface surface,
-                             Millis now);
+                             Millis now, uint32_t city = 0);
 
 // What is known of one item for that viewer.
 struct ItemContext {
@@ -54,8 +55,8 @@ struct ImpressionContext {
   uint8_t viewer_rate = 0, viewer_evidence = 0, session = 0;
   uint8_t kind = 0, item_rate = 0, item_evidence = 0, order_rate = 0;
   uint8_t similarity = 0, category_share = 0, county_share = 0, creator_share = 0;
-  uint8_t labels = 0;               // bits of who keeps it (value_learner.h); no feature
-  std::array<uint8_t, 4> unused{};  // so that equal contexts are equal bytes
+  uint8_t labels = 0;  // bits of who keeps it (value_learner.h); no feature
+  uint32_t city = 0;
 };
 static_assert(std::is_trivially_copyable_v<ImpressionContext> && sizeof(ImpressionContext) == 40);
 

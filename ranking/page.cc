@@ -114,7 +114,8 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   const ViewerState& viewer = selection.personalized ? context.viewer : kNobody;
   const ViewerTaste taste(context.options, viewer, world, selection.personalized);
   const std::span<const Vector> interests = taste.interests();
-  context.retriever.retrieve(interests, world, context.options, context.seed, parts.retrieved);
+  context.retriever.retrieve(interests, segments_of(request), world, context.options, context.seed,
+                             parts.retrieved);
   add_listed(request, world, interests, parts);
   parts.candidates.clear();
   std::optional<Fatigue> fatigue;
@@ -127,7 +128,8 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   Vector profile{};  // what the value models compare with: vectors from text, whatever model serves
   if (context.values != nullptr && context.options.learned_values && context.values->ready()) {
     const uint64_t user = selection.personalized ? hash64(request.user_id) : 0;
-    learned.emplace(*context.values, viewer_context(viewer, user, request.surface, request.now));
+    learned.emplace(*context.values, viewer_context(viewer, user, request.surface, request.now,
+                                                    city_hash(request.city)));
     profile = encode_viewer(viewer, static_cast<float>(context.options.short_term_weight));
   }
   for (size_t i = 0; i < parts.retrieved.size(); ++i) {
@@ -143,6 +145,7 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
     if (candidate.eligible.program_count == 0) continue;
     candidate.item = index;
     candidate.similarity = parts.retrieved[i].similarity;
+    candidate.segment_lift = parts.retrieved[i].segment_lift;
     candidate.organic_rank = parts.ranks.rank_of(index, world);
     const Listing& listing = world.listing(index);
     if (fatigue) candidate.fatigue = fatigue_of(*fatigue, context.options, listing, index);

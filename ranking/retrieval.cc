@@ -18,6 +18,7 @@ class Distinct {
     out_.clear();
   }
   bool full() const { return out_.size() >= k_; }
+  size_t size() const { return out_.size(); }
 
   // `similarity()` is only asked for when the item is new.
   template <typename Similarity>
@@ -52,6 +53,23 @@ std::vector<ItemIndex> largest(std::span<const ItemIndex> items, int pool, const
   return out;
 }
 
+// Fills up to `most` places. Between several interests lies nothing that anybody wants: the first,
+// of the whole, is left out. Each has an equal share of the places, and what it finds is nearest to
+// it. Requires: interests is not empty, fewer than `most` items are there.
+void add_nearest(const RetrievalIndex& index, std::span<const Vector> interests, size_t most,
+                 Distinct& chosen) {
+  const auto asked = interests.size() > 1 ? interests.subspan(1) : interests;
+  const size_t begin = chosen.size();
+  std::vector<VectorHit> hits;
+  for (size_t n = 1; n <= asked.size(); ++n) {
+    const size_t end = begin + (most - begin) * n / asked.size();
+    index.nearest(asked[n - 1], most / asked.size() + 1, hits, static_cast<int>(asked.size()));
+    for (size_t i = 0; i < hits.size() && chosen.size() < end; ++i) {
+      chosen.add(hits[i].item, [&] { return hits[i].similarity; });
+    }
+  }
+}
+
 std::shared_ptr<const VectorIndex> index_of(const World& world, std::span<const ItemIndex> items,
                                             const VectorIndexOptions& options) {
   std::vector<float> rows;
@@ -68,7 +86,8 @@ std::shared_ptr<const VectorIndex> index_of(const World& world, std::span<const 
 std::shared_ptr<const RetrievalIndex> RetrievalIndex::build(std::shared_ptr<const World> world,
                                                             const ItemRatesReader& rates,
                                                             const RetrievalOptions& options,
-                                                            const RetrievalIndex* previous) {
+                                                            const RetrievalIndex* previous,
+                                                            const SegmentRates* segments) {
   auto index = std::make_shared<RetrievalIndex>();
   index->model_ = world->shared_model();
   index->index_vectors(*world, options, previous);
@@ -80,6 +99,7 @@ std::shared_ptr<const RetrievalIndex> RetrievalIndex::build(std::shared_ptr<cons
   index->popular_ = largest(world->boostable(), options.popular_pool, [&](ItemIndex item) {
     return static_cast<double>(rates.rates(item).clicks);
   });
+  if (segments != nullptr) index->segments_ = PopularLists(*segments, *world, rates);
   return index;
 }
 
@@ -172,13 +192,14 @@ RecallWatch::Recall IndexRetriever::watched_recall() {
   return watch_.measure(*index, static_cast<size_t>(options_.index.recall_k));
 }
 
-void IndexRetriever::refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates) {
+void IndexRetriever::refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates,
+                             const SegmentRates* segments) {
   const std::shared_ptr<const RetrievalIndex> previous = current_.get();
-  current_.set(RetrievalIndex::build(std::move(world), rates, options_, previous.get()));
+  current_.set(RetrievalIndex::build(std::move(world), rates, options_, previous.get(), segments));
 }
 
-void IndexRetriever::retrieve(std::span<const Vector> interests, const World& world,
-                              const RankingOptions& options, uint64_t turn,
+void IndexRetriever::retrieve(std::span<const Vector> interests, const Segments& segments,
+                              const World& world, const RankingOptions& options, uint64_t turn,
                               std::vector<Retrieved>& out) {
   const auto k = static_cast<size_t>(options.retrieve_k);
   Distinct chosen(k, out);
@@ -209,25 +230,25 @@ void IndexRetriever::retrieve(std::span<const Vector> interests, const World& wo
   const bool comparable = !interests.empty() && index->model() == world.model();
   if (comparable) watch_.offer(interests.front(), turn);
   if (comparable && k > fresh + popular + out.size()) {
-    std::vector<VectorHit> hits;
-    // Between several interests lies nothing that anybody wants: the first, of the whole, is left
-    // out. Each has an equal share of the places, and what it finds is nearest to it.
-    const auto asked = interests.size() > 1 ? interests.subspan(1) : interests;
-    const size_t most = k - fresh - popular, begin = out.size();
-    for (size_t n = 1; n <= asked.size(); ++n) {
-      const size_t end = begin + (most - begin) * n / asked.size();
-      index->nearest(asked[n - 1], most / asked.size() + 1, hits, static_cast<int>(asked.size()));
-      for (size_t i = 0; i < hits.size() && out.size() < end; ++i) {
-        chosen.add(hits[i].item, [&] { return hits[i].similarity; });
-      }
-    }
+    add_nearest(*index, interests, k - fresh - popular, chosen);
   }
   add_some(index->fresh(), fresh);
+  const PopularLists& lists = index->popular_of_segments();
+  const auto add_popular = [&](size_t count) {
+    for (const uint64_t segment : segments) {
+      const auto list = lists.of(segment);
+      for (size_t i = 0; i < std::min(list.size(), count); ++i) add_one(list[i].item);
+    }
+  };
+  add_popular(popular / 2);
   add_some(index->popular(), popular);
   // Places that nobody took (a viewer without a vector) go to more of both.
+  add_popular(SegmentRates::kItems);
   add_some(index->popular(), index->popular().size());
   add_some(index->fresh(), index->fresh().size());
   std::erase_if(out, [&](const Retrieved& r) { return world.programs_of(r.item).empty(); });
+  if (!interests.empty()) return;
+  for (Retrieved& r : out) r.segment_lift = lists.lift(segments, r.item);
 }
 
 }  // namespace shanhuo

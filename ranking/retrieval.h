@@ -2,7 +2,8 @@
 //
 // Five sources, in this order, each item once: items of small programs (a notice or a county's one
 // good must be found whoever looks), items in turn (so that none is met by nobody), nearest items
-// to each of the viewer's interests, newest items, popular items. The order is the order of the
+// to each of the viewer's interests, newest items, popular items (of the viewer's city on this
+// surface, of the surface, of all). The order is the order of the
 // answer; when it is full, later sources lose. Eligibility is not checked here.
 //
 // Small programs have at most half of the places. Where their items are more, those of urgent
@@ -18,6 +19,7 @@
 
 #include "base/published.h"
 #include "ranking/candidate.h"
+#include "ranking/popular_lists.h"
 #include "ranking/recall_watch.h"
 #include "ranking/vector_index.h"
 #include "ranking/world.h"
@@ -41,12 +43,14 @@ class RetrievalIndex {
   static std::shared_ptr<const RetrievalIndex> build(std::shared_ptr<const World> world,
                                                      const ItemRatesReader& rates,
                                                      const RetrievalOptions& options,
-                                                     const RetrievalIndex* previous);
+                                                     const RetrievalIndex* previous,
+                                                     const SegmentRates* segments = nullptr);
 
   const VectorIndex& vectors() const { return *vectors_; }
   const VectorModel* model() const { return model_.get(); }  // whose vectors; nullptr: from text
   const std::vector<ItemIndex>& fresh() const { return fresh_; }      // newest first
   const std::vector<ItemIndex>& popular() const { return popular_; }  // most clicks first
+  const PopularLists& popular_of_segments() const { return segments_; }
   const std::vector<ItemIndex>& small_programs() const { return small_programs_; }
   size_t urgent() const { return urgent_; }  // of small_programs(), the first ones
   // The `k` nearest, best first; replaces `out`. `sharers`: see VectorIndex::search().
@@ -68,6 +72,7 @@ class RetrievalIndex {
   std::vector<ItemIndex> stale_;                // ascending: in vectors_, but changed or gone since
   std::shared_ptr<const VectorIndex> changed_;  // new and changed items, scanned exactly
   std::vector<ItemIndex> fresh_, popular_, small_programs_;
+  PopularLists segments_;
   size_t urgent_ = 0;
 };
 
@@ -76,12 +81,14 @@ class IndexRetriever final : public Retriever {
   explicit IndexRetriever(RetrievalOptions options);
 
   // Called by one maintenance thread when the world or the rates changed. Builds, then swaps.
-  void refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates);
+  // `segments` may be nullptr: no lists of their own.
+  void refresh(std::shared_ptr<const World> world, const ItemRatesReader& rates,
+               const SegmentRates* segments = nullptr);
   std::shared_ptr<const RetrievalIndex> current() const { return current_.get(); }
   // Of the requests sampled since the last call, with the index of now; by the same thread.
   RecallWatch::Recall watched_recall();
 
-  void retrieve(std::span<const Vector> interests, const World& world,
+  void retrieve(std::span<const Vector> interests, const Segments& segments, const World& world,
                 const RankingOptions& options, uint64_t turn, std::vector<Retrieved>& out) override;
 
  private:

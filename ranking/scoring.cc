@@ -59,15 +59,16 @@ ViewerTaste::ViewerTaste(const RankingOptions& options, const ViewerState& viewe
   creators_ = sum_of(viewer.creators);
 }
 
-double ViewerTaste::lift(const Listing& item, float similarity) const {
-  if (!personalized_) return 0;
+double ViewerTaste::lift(const Listing& item, const BoostCandidate& candidate) const {
+  const double most = options_.lift_log_odds_max;
+  if (!personalized_) return std::clamp<double>(candidate.segment_lift, -most, most);
   const auto county = static_cast<uint32_t>(item.county_code);
   const double sum =
-      options_.similarity_slope * similarity +
+      options_.similarity_slope * candidate.similarity +
       options_.category_slope * share(viewer_.categories, item.category_hash, categories_) +
       options_.county_slope * share(viewer_.counties, county, counties_) +
       options_.creator_slope * share(viewer_.creators, item.creator_hash, creators_);
-  return std::clamp(sum, -options_.lift_log_odds_max, options_.lift_log_odds_max);
+  return std::clamp(sum, -most, most);
 }
 
 double lifted(double rate, double lift) {
@@ -78,7 +79,7 @@ double lifted(double rate, double lift) {
 void score(const RankingOptions& options, const ViewerTaste& taste, const Listing& item,
            const ItemRates& rates, BoostCandidate& candidate) {
   candidate.rate = smoothed_rate(options, item.kind, rates);
-  const double lift = taste.lift(item, candidate.similarity);
+  const double lift = taste.lift(item, candidate);
   candidate.p_click = freshness(candidate) * lifted(candidate.rate, lift);
   const double orders = (rates.orders + options.prior_order * options.prior_clicks) /
                         (rates.clicks + options.prior_clicks);
@@ -91,7 +92,7 @@ void score_new(const RankingOptions& options, const ViewerTaste& taste, const Li
                const ItemRates& rates, BoostCandidate& candidate) {
   judge_novelty(options, rates, candidate);
   if (candidate.novelty != Novelty::kNew) return;
-  const double lift = taste.lift(item, candidate.similarity);
+  const double lift = taste.lift(item, candidate);
   candidate.upper_fen =
       freshness(candidate) * lifted(candidate.upper_rate, lift) * options.value_per_click_fen;
 }

@@ -2,7 +2,8 @@
 //
 // P(click) of a boostable item = smoothed rate of the item (its decayed clicks and impressions with
 // a prior of its kind), lifted in odds by how well it suits the viewer: cosine with the viewer's
-// vector and the viewer's shares of its category, county and creator. P(click) of an organic item
+// vector and the viewer's shares of its category, county and creator; of viewers of whom nothing is
+// known, by what their segment clicks (popular_lists.h). P(click) of an organic item
 // comes calibrated from outside or, before that, from its score.
 //
 // Where value models have learned enough (models/value_learner.h), P(click) of a boostable item is
@@ -39,7 +40,7 @@ class ViewerTaste {
               bool personalized);
   std::span<const Vector> interests() const { return interests_.vectors(); }
   // Added to the log-odds of a click, within +-lift_log_odds_max.
-  double lift(const Listing& item, float similarity) const;
+  double lift(const Listing& item, const BoostCandidate& candidate) const;
 
  private:
   const RankingOptions& options_;

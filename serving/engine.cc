@@ -80,6 +80,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       ranking_(std::make_shared<const RankingOptions>(options_.ranking)),
       world_(build_world(catalogue_.snapshot(), programs_.current())),
       totals_(options_.features.items.items_max, interner_),
+      segments_(options_.segments),
       graduates_(std::make_shared<const Graduates>()),
       keys_(nullptr) {
   catalogue_.set_codec({encode_catalogue_change, decode_catalogue_change});
@@ -168,6 +169,7 @@ Status Engine::start() {
                                                  experiments_.published(), values_.get()});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
+  observers_.push_back(std::make_unique<SegmentObserver>(segments_));
   observers_.push_back(std::make_unique<LabelObserver>(ranker_->slates(), calibration_));
   if (values_) {
     observers_.push_back(
@@ -190,9 +192,9 @@ Status Engine::start() {
     parts.dedup.push_back(dedup.get());
     parts.checkpointed.push_back(dedup.get());
   }
-  parts.checkpointed.insert(
-      parts.checkpointed.end(),
-      {features_.get(), &totals_, &calibration_, &prices_, decisions_.get(), seed_prices_.get()});
+  parts.checkpointed.insert(parts.checkpointed.end(),
+                            {features_.get(), &totals_, &segments_, &calibration_, &prices_,
+                             decisions_.get(), seed_prices_.get()});
   if (values_) parts.checkpointed.push_back(values_.get());
   parts.clock = &clock_;
   PipelineOptions stream = options_.stream;

@@ -28,6 +28,7 @@
 #include "configs/experiment_store.h"
 #include "configs/program_store.h"
 #include "features/item_totals.h"
+#include "features/segment_rates.h"
 #include "models/calibration.h"
 #include "models/value_learner.h"
 #include "ranking/graduates.h"
@@ -178,6 +179,7 @@ class Engine {
   Published<World> world_;
   Published<World> indexed_{nullptr};  // what retrieval knows; null: nothing yet
   ItemTotals totals_;
+  SegmentRates segments_;
   Published<Graduates> graduates_;
   Published<TokenKeys> keys_;
   OpenedLog log_;

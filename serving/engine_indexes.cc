@@ -24,7 +24,7 @@ void Engine::build_indexes() {
     if (wanted) swap_model(*wanted);
     const std::shared_ptr<const World> world = world_.get();
     if (world != built || built_at + kPopularPeriod <= clock_.now()) {
-      retriever_.refresh(world, *features_);
+      retriever_.refresh(world, *features_, &segments_);
       const RecallWatch::Recall recall = retriever_.watched_recall();
       metrics_.retrieval_wanted.add(recall.wanted);
       metrics_.retrieval_found.add(recall.found);
@@ -42,7 +42,7 @@ void Engine::build_indexes() {
 // has, and goes without its nearest items.
 void Engine::swap_model(const std::shared_ptr<const VectorModel>& model) {
   const std::shared_ptr<const World> next = with_model(*world_.get(), model);
-  retriever_.refresh(next, *features_);
+  retriever_.refresh(next, *features_, &segments_);
   const std::lock_guard lock(world_mutex_);
   publish_world(next);
 }

@@ -49,6 +49,22 @@ void TotalsObserver::take_back(const Contribution& contribution) {
   if (contribution.type == EventType::kDeed) totals_.add(contribution.item, TotalUnit::kDeed, -1);
 }
 
+void SegmentObserver::observe(const Counted& counted) {
+  const EventType type = counted.event.type;
+  const bool click = type == EventType::kClick;
+  if (counted.token == nullptr || (!click && type != EventType::kImpression)) return;
+  const uint64_t surface = segment_key(counted.token->surface, 0);
+  const uint64_t city = segment_key(counted.token->surface, counted.token->city);
+  for (const uint64_t segment : {surface, city}) {
+    if (click) {
+      segments_.click(segment, counted.item, counted.event.ts);
+    } else {
+      segments_.impression(segment, counted.item, counted.event.ts);
+    }
+    if (city == surface) return;
+  }
+}
+
 void LabelObserver::observe(const Counted& counted) {
   const Interaction& event = counted.event;
   const bool click = event.type == EventType::kClick;
@@ -106,7 +122,8 @@ ImpressionContext ValueObserver::seen(const Counted& counted, uint64_t user_hash
   item.similarity = similarity_of({&taste, 1}, known.vector);
   const bool boosted = counted.token != nullptr;
   const Surface surface = boosted ? counted.token->surface : event.surface;
-  return impression_context(viewer_context(viewer, user_hash, surface, event.ts), item,
+  const uint32_t city = boosted ? counted.token->city : 0;
+  return impression_context(viewer_context(viewer, user_hash, surface, event.ts, city), item,
                             boosted ? counted.token->position : event.position);
 }
 

@@ -6,6 +6,7 @@
 
 #include "features/feature_store.h"
 #include "features/item_totals.h"
+#include "features/segment_rates.h"
 #include "models/calibration.h"
 #include "models/value_learner.h"
 #include "ranking/price_controller.h"
@@ -33,6 +34,16 @@ class TotalsObserver final : public FoldObserver {
 
  private:
   ItemTotals& totals_;
+};
+
+// What was boosted counts for the segments of its viewer.
+class SegmentObserver final : public FoldObserver {
+ public:
+  explicit SegmentObserver(SegmentRates& segments) : segments_(segments) {}
+  void observe(const Counted& counted) override;
+
+ private:
+  SegmentRates& segments_;
 };
 
 // Organic impressions and clicks label the scores that their requests carried.

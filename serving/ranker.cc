@@ -245,6 +245,7 @@ void Ranker::mint_tokens(const RankCall& call, Page& page) {
     token.request_hash =
         request_hash(room ? std::string_view() : request.user_id, request.request_id);
     token.surface = request.surface;
+    if (!room && request.personalized) token.city = city_hash(request.city);
     token.position = static_cast<int32_t>(i);
     token.programs = hashes_of(item, page.world->programs());
     token.variations = page.experiments.of_token();

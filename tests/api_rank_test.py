@@ -297,6 +297,20 @@ class ViewerTest(EngineTest):
             first = self.top(user)
             self.assertEqual(self.fruit(first), 8 if kind == "fruit" else 0, first)
 
+    def test_somebody_new_gets_what_their_city_clicks(self):
+        for city, kind in (("成都", "fruit"), ("哈尔滨", "tea")):
+            for n in range(6):
+                user, context = f"{city}-{n}", {"city": city}
+                page = self.engine.rank([], user_id=user, count=30, context=context)
+                shown = [self.event.seen(page, item, user) for item in ids(page)]
+                liked = [self.event("click", each["item_id"], user, token=each["token"])
+                         for each in page["items"] if each["item_id"].startswith(kind)]
+                self.assertEqual((len(shown), len(liked)), (30, 15))
+                self.engine.send(*shown, *liked)
+        for city, fruits in (("成都", 8), ("哈尔滨", 0)):
+            self.engine.wait_until(lambda city=city, fruits=fruits: fruits == self.fruit(
+                self.top(self.id(), context={"city": city})))
+
     def test_impersonal_pages_use_no_profile_and_store_none(self):
         self.engine.send(*(self.event("click", f"fruit-{n}", "shy") for n in range(4)))
         impersonal = {"context": {"personalized": False}}

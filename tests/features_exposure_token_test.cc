@@ -158,6 +158,21 @@ TEST(ExposureToken, IdsOf128BytesFit) {
   EXPECT_EQ(verdict(keys, text, user + "u", item, ""), TokenVerdict::kBad);
   token.room = true;
   EXPECT_EQ(keys.mint(token, "", item).size(), 120U);
+  token.city = 0xFFFFFFFF;
+  EXPECT_EQ(keys.mint(token, "", item).size(), 126U);
+}
+
+TEST(ExposureToken, KeepsTheCityWhereThereIsOne) {
+  const TokenKeys keys({key(1, 3)});
+  for (const uint32_t city : {0U, 1U, 0x89ABCDEFU}) {
+    ExposureToken token = sample();
+    token.room = false;
+    token.city = city;
+    const std::string text = keys.mint(token, "u1", "i1");
+    const VerifiedToken back = keys.verify(text, "u1", "i1", "", Millis(kNow), EventType::kClick);
+    EXPECT_EQ(back.verdict, TokenVerdict::kValid);
+    EXPECT_EQ(back.token.city, city);
+  }
 }
 
 class KeyFile : public testing::Test {

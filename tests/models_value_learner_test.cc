@@ -48,7 +48,9 @@ class World {
             .kind = ItemKind::kScenicVideo,
             .rates = {}};
   }
-  ViewerContext viewer() const { return viewer_context(state_, 0, Surface::kFeed, kNow); }
+  ViewerContext viewer(uint32_t city = 0) const {
+    return viewer_context(state_, 0, Surface::kFeed, kNow, city);
+  }
 
   // Better items are shown at the top more often: what is clicked there is not all position's.
   Shown show() {
@@ -128,6 +130,26 @@ TEST(ValueLearner, ScoresAsIfEveryItemStoodAtThePositionOfReference) {
   ValueLearner::Page page(learner, world.viewer());
   EXPECT_NEAR(page.values(same(0)).click, page.values(same(1)).click, 0.05);
   EXPECT_NEAR(page.values(same(0)).click, 0.4, 0.05);
+}
+
+TEST(ValueLearner, LearnsWhatACityClicksOfViewersOfWhomNothingElseIsKnown) {
+  ValueLearner learner(small());
+  World world(4);
+  const auto appeal = [](uint32_t city, int item) {
+    return static_cast<int>(city % 2) == item % 2 ? 0.4 : 0.1;
+  };
+  for (uint64_t i = 0; i < 60'000; ++i) {
+    const auto city = static_cast<uint32_t>(1 + world.bits() % 2);
+    const int item = static_cast<int>(world.bits() % 4);
+    learner.impression(2 * i + 1, impression_context(world.viewer(city), World::item_of(item), 0));
+    if (world.draw(appeal(city, item))) learner.click(2 * i + 1);
+  }
+  for (const uint32_t city : {1U, 2U}) {
+    ValueLearner::Page page(learner, world.viewer(city));
+    for (int item = 0; item < 4; ++item) {
+      EXPECT_NEAR(page.values(World::item_of(item)).click, appeal(city, item), 0.06);
+    }
+  }
 }
 
 TEST(ValueLearner, AnImpressionIsLabelledOnceAndAForgottenOneNever) {

@@ -66,11 +66,11 @@ class RetrievalTest : public testing::Test {
   std::vector<std::string> retrieve(const Vector& interest, uint64_t turn = 1) {
     std::vector<Retrieved> out = {{1, 0}, {2, 0}, {3, 0}};
     const std::span<const Vector> interests(&interest, interest == Vector{} ? 0 : 1);
-    retriever_->retrieve(interests, *world_, ranking_, turn, out);
+    retriever_->retrieve(interests, segments_, *world_, ranking_, turn, out);
     EXPECT_LE(out.size(), static_cast<size_t>(ranking_.retrieve_k));
     std::set<ItemIndex> once;
     std::vector<std::string> ids;
-    for (const auto& [item, similarity] : out) {
+    for (const auto& [item, similarity, lift] : out) {
       EXPECT_TRUE(once.insert(item).second) << "an item twice";
       const CatalogueItem* entry = world_->item(item);
       if (entry == nullptr || world_->programs_of(item).empty()) {
@@ -98,8 +98,94 @@ class RetrievalTest : public testing::Test {
   FixedRates rates_;
   RetrievalOptions options_;
   RankingOptions ranking_;
+  Segments segments_{};
   std::unique_ptr<IndexRetriever> retriever_ = std::make_unique<IndexRetriever>(options_);
 };
+
+// Of 40 goods that all are clicked alike everywhere, Chengdu clicks the first ones and Harbin the
+// last ones.
+class SegmentsTest : public RetrievalTest {
+ protected:
+  SegmentsTest() {
+    ranking_.retrieve_k = 10;
+    ranking_.popular_k = 4;
+    ranking_.fresh_k = 0;
+    for (int i = 0; i < 40; ++i) put("i" + std::to_string(10 + i), "fruit");
+    add_program("all", Value::Object{});
+    see();
+    for (const auto& [city, first] : {std::pair{"chengdu", 0}, {"harbin", 30}}) {
+      for (int i = 0; i < 40; ++i) {
+        const bool liked = i >= first && i < first + 10;
+        show(city, "i" + std::to_string(10 + i), 10, liked ? 5 : 1);
+      }
+    }
+    retriever_->refresh(world_, rates_, &rates_of_segments_);
+  }
+  void show(std::string_view city, const std::string& id, int impressions, int clicks) {
+    for (const uint64_t segment : {in(city)[0], in(city)[1]}) {
+      for (int n = 0; n < impressions; ++n) {
+        rates_of_segments_.impression(segment, interner_.find(id), kTestNow);
+        if (n < clicks) rates_of_segments_.click(segment, interner_.find(id), kTestNow);
+      }
+    }
+  }
+  static Segments in(std::string_view city) {
+    RankRequest request;
+    request.city = city;
+    return segments_of(request);
+  }
+  float lift(std::string_view city, const std::string& id) {
+    return retriever_->current()->popular_of_segments().lift(in(city), interner_.find(id));
+  }
+
+  SegmentRates rates_of_segments_{{}};
+};
+
+TEST_F(SegmentsTest, SomebodyOfWhomNothingIsKnownGetsWhatTheirCityClicks) {
+  ranking_.popular_k = 0;  // no places but those that nobody took
+  for (const auto& [city, liked] : {std::pair{"chengdu", 10}, {"harbin", 40}}) {
+    segments_ = in(city);
+    std::set<std::string> found;
+    for (const std::string& id : retrieve(Vector{})) found.insert(id);
+    EXPECT_EQ(found.size(), 10U);
+    for (int i = liked; i < liked + 10; ++i) EXPECT_TRUE(found.contains("i" + std::to_string(i)));
+  }
+}
+
+TEST_F(SegmentsTest, AnotherCityGetsWhatTheSurfaceClicksAndAnotherSurfaceWhatAllClick) {
+  segments_ = in("lhasa");
+  for (const std::string& id : retrieve(Vector{})) EXPECT_TRUE(id < "i20" || id >= "i40") << id;
+  rates_.clicks[interner_.find("i33")] = 7;
+  retriever_->refresh(world_, rates_, &rates_of_segments_);
+  segments_ = {1, 2};
+  EXPECT_EQ(retrieve(Vector{}).front(), "i33");
+}
+
+TEST_F(SegmentsTest, AKnownTasteGoesFirstAndLeavesPlacesToTheCity) {
+  segments_ = in("harbin");
+  const std::vector<std::string> found = retrieve(taste("i25"));
+  EXPECT_EQ(found.front(), "i25");
+  EXPECT_TRUE(has(found, "i40") && has(found, "i41"));
+}
+
+// Expected clicks of an item are its share of the city's impressions times all its clicks: 2 for
+// each of 40 goods with 80 clicks in all. Then ln((5 + 3) / (2 + 3)), ln((1 + 3) / (2 + 3)).
+TEST_F(SegmentsTest, LiftsTellGoodsApartAndNotTheCityFromOthers) {
+  EXPECT_NEAR(lift("chengdu", "i10"), std::log(8.0 / 5), 1e-5);
+  EXPECT_NEAR(lift("chengdu", "i40"), std::log(4.0 / 5), 1e-5);
+  EXPECT_NEAR(lift("harbin", "i10"), std::log(4.0 / 5), 1e-5);
+  EXPECT_EQ(lift("chengdu", "i99"), 0);
+  Retrieved of_a_liked;
+  std::vector<Retrieved> out;
+  retriever_->retrieve({}, in("chengdu"), *world_, ranking_, 1, out);
+  for (const Retrieved& r : out) {
+    if (r.item == interner_.find("i10")) of_a_liked = r;
+  }
+  EXPECT_NEAR(of_a_liked.segment_lift, std::log(8.0 / 5), 1e-5);
+  const Vector interest = taste("i10");
+  retriever_->retrieve({&interest, 1}, in("chengdu"), *world_, ranking_, 1, out);
+  for (const Retrieved& r : out) EXPECT_EQ(r.segment_lift, 0);
+}
 
 TEST_F(RetrievalTest, BeforeTheFirstIndexNothingIsFound) {
   add_program("all", Value::Object{});
@@ -211,7 +297,7 @@ TEST_F(RetrievalTest, SeveralInterestsShareThePlacesAndTheirMiddleHasNone) {
   refresh_with(options_);
   const std::vector<Vector> interests = {taste("i1"), taste("i2"), taste("i3")};
   std::vector<Retrieved> found;
-  retriever_->retrieve(interests, *world_, ranking_, 1, found);
+  retriever_->retrieve(interests, segments_, *world_, ranking_, 1, found);
   std::map<std::string, int> places;
   for (const Retrieved& item : found) {
     const CatalogueItem& entry = *world_->item(item.item);
@@ -244,11 +330,11 @@ TEST_F(RetrievalTest, AnIndexOfAnotherModelIsNotSearched) {
   world_ = with_model(*world_, VectorModel::make(std::move(parts)).value());
   std::vector<Retrieved> found;
   const Vector interest = world_->candidate(interner_.find("i7"));
-  retriever_->retrieve({&interest, 1}, *world_, ranking_, 1, found);
+  retriever_->retrieve({&interest, 1}, segments_, *world_, ranking_, 1, found);
   EXPECT_EQ(found.size(), 5U);  // popular ones
   EXPECT_EQ(world_->item(found[0].item)->item.id.view(), "i0");
   retriever_->refresh(world_, rates_);
-  retriever_->retrieve({&interest, 1}, *world_, ranking_, 1, found);
+  retriever_->retrieve({&interest, 1}, segments_, *world_, ranking_, 1, found);
   EXPECT_EQ(world_->item(found[0].item)->item.id.view(), "i7");
   EXPECT_NEAR(found[0].similarity, 1, 1e-5);
 }

@@ -14,7 +14,7 @@ inline constexpr Millis kTestNow{1'789'900'000'000};
 
 class EveryItem final : public Retriever {
  public:
-  void retrieve(std::span<const Vector> interests, const World& world,
+  void retrieve(std::span<const Vector> interests, const Segments& /*segments*/, const World& world,
                 const RankingOptions& options, uint64_t /*turn*/,
                 std::vector<Retrieved>& out) override {
     const auto all = world.boostable();
