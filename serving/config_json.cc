@@ -31,6 +31,26 @@ void write_changes(JsonWriter& json, const std::vector<RecordedChange>& history)
   json.end_array();
 }
 
+void write_audit_report(JsonWriter& json, const AuditReport& report) {
+  json.begin_object();
+  json.field("ok", report.wrong.empty());
+  json.field("lines", report.lines);
+  json.field("unchained", report.unchained);
+  json.field("torn", report.torn);
+  json.field("ends", report.ends);
+  json.key("wrong");
+  json.begin_array();
+  for (const AuditProblem& problem : report.wrong) {
+    json.begin_object();
+    json.field("file", problem.file);
+    json.field("line", problem.line);
+    json.field("what", problem.what);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
 std::vector<std::string> refused_of(const std::string& file, const ConfigErrors& errors) {
   std::vector<std::string> refused;
   for (const ConfigError& error : errors) {

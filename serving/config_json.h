@@ -19,6 +19,8 @@ void write_errors(JsonWriter& json, const ConfigErrors& errors);
 // As "history".
 void write_changes(JsonWriter& json, const std::vector<RecordedChange>& history);
 
+void write_audit_report(JsonWriter& json, const AuditReport& report);
+
 // What is wrong with this file on disk: then its last good revision is the live one.
 std::vector<std::string> refused_of(const std::string& file, const ConfigErrors& errors);
 // The file as it reads; null when it is gone, or broken.

@@ -73,6 +73,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       catalogue_(interner_, [this](const Item& item) { return encode_item(item, options_.text); }),
       programs_(config_dir + "/programs"),
       experiments_(config_dir + "/experiments", [this] { return *ranking_.get(); }),
+      boosting_(config_dir + "/boosting.yaml"),
       prices_(price_options(options_), make_price_law(options_.price_law)),
       calibration_(options_.calibration),
       values_(options_.value.enabled ? std::make_unique<ValueLearner>(options_.value) : nullptr),
@@ -163,10 +164,10 @@ void Engine::make_features() {
 Status Engine::start() {
   make_features();
   features_->keep_cold_in(checkpoints_->store());
-  ranker_ = std::make_unique<Ranker>(RankerParts{options_, ranking_, time_, interner_, *features_,
-                                                 world_, graduates_, keys_, retriever_, prices_,
-                                                 calibration_, *decisions_, metrics_, requests_,
-                                                 experiments_.published(), values_.get()});
+  ranker_ = std::make_unique<Ranker>(
+      RankerParts{options_, ranking_, time_, interner_, *features_, world_, graduates_, keys_,
+                  retriever_, prices_, calibration_, *decisions_, metrics_, requests_,
+                  experiments_.published(), values_.get(), &boosting_});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<SegmentObserver>(segments_));
@@ -344,6 +345,7 @@ void Engine::sync_metrics() {
     counter.add(features.invalid[i] - counter.value());
   }
   metrics_.stream_lag_records.set(static_cast<double>(now.lag_records));
+  metrics_.boosting_off.set(boosting_.enabled() ? 0 : 1);
   metrics_.user_loss_ratio.set(prices_.user_loss_ratio());
   metrics_.decisions_queued.set(static_cast<double>(decisions_->queued()));
   const std::shared_ptr<const World> indexed = indexed_.get();

@@ -24,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "configs/boosting_switch.h"
 #include "configs/engine_options.h"
 #include "configs/experiment_store.h"
 #include "configs/program_store.h"
@@ -85,6 +86,9 @@ class Engine {
   Result<ConfigChange> remove_config(ConfigKind kind, std::string_view id,
                                      const std::optional<std::string>& if_revision,
                                      const std::string& who);
+  // Switches all boosting, from the next request on and after a restart (boosting_switch.h).
+  Result<ConfigChange> set_boosting(bool enabled, const std::optional<std::string>& if_revision,
+                                    const std::string& who);
 
   // Requests find and compare items by the vectors of this version from then on, and after a
   // restart; while it is loaded, verified and indexed, by the present ones, and for good when it is
@@ -113,6 +117,7 @@ class Engine {
   const FeatureStore& features() const { return *features_; }
   const ProgramStore& programs() const { return programs_; }
   const ExperimentStore& experiments() const { return experiments_; }
+  const BoostingSwitch& boosting() const { return boosting_; }
   const PriceController& prices() const { return prices_; }
   const ValueLearner* values() const { return values_.get(); }  // nullptr: off
   const TrafficBook& requests() const { return requests_; }
@@ -145,6 +150,7 @@ class Engine {
   void take_over_programs();
   void reload(ConfigStore& store, const char* what);
   void reload_experiments();
+  void reload_boosting();
   void refresh_world();
   // `world`, or what follows from it by now. Requires: world_mutex_ is held.
   void publish_world(std::shared_ptr<const World> world);
@@ -169,6 +175,7 @@ class Engine {
   CatalogueState catalogue_;
   ProgramStore programs_;
   ExperimentStore experiments_;
+  BoostingSwitch boosting_;
   std::shared_ptr<const RankingOptions> experiments_base_;  // what they were read against
   PriceController prices_;
   CalibrationLearner calibration_;

@@ -106,6 +106,17 @@ void Engine::reload_experiments() {
   metrics_.experiments_refused.set(experiments_.errors().empty() ? 0 : 1);
 }
 
+void Engine::reload_boosting() {
+  const ConfigErrors before = boosting_.errors();
+  if (std::optional<ConfigChange> change = boosting_.reload()) {
+    const Status noted = note(*change, "files");
+    if (!noted.ok()) std::fprintf(stderr, "boosting: %s\n", noted.error().message.c_str());
+  }
+  const ConfigErrors errors = boosting_.errors();
+  if (errors.empty() || joined(errors) == joined(before)) return;
+  std::fprintf(stderr, "boosting: it stays as it was:\n%s\n", joined(errors).c_str());
+}
+
 void Engine::upkeep() {
   int rounds = 0;
   const ProgramSet* graduates_of = &world_.get()->programs();
@@ -115,6 +126,7 @@ void Engine::upkeep() {
     if (++rounds % 3 == 0) {
       reload(programs_, "programs");
       reload_experiments();
+      reload_boosting();
     }
     refresh_world();
     if (const auto world = world_.get(); rounds % 10 == 0 || graduates_of != &world->programs()) {

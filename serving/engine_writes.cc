@@ -89,6 +89,13 @@ Result<ConfigChange> Engine::write_config(ConfigKind kind, std::string_view id,
   return change;
 }
 
+Result<ConfigChange> Engine::set_boosting(bool enabled,
+                                          const std::optional<std::string>& if_revision,
+                                          const std::string& who) {
+  return boosting_.write(enabled, if_revision,
+                         [&](const ConfigChange& change) { return note(change, who); });
+}
+
 Result<ConfigChange> Engine::remove_config(ConfigKind kind, std::string_view id,
                                            const std::optional<std::string>& if_revision,
                                            const std::string& who) {

@@ -105,6 +105,10 @@ class HttpApi {
   void delete_config(Call& call, ConfigKind kind);
   std::optional<ConfigBody> read_config(Call& call);
   void change_config(Call& call, ConfigKind kind, const ConfigEdit& edit, const ConfigBody& body);
+  // api_safety.cc
+  void get_audit(Call& call);
+  void get_boosting(Call& call);
+  void put_boosting(Call& call);
   // api_people.cc
   void get_user(Call& call);
   void delete_user(Call& call);

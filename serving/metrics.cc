@@ -164,6 +164,8 @@ void add_member(Families& out, const MemberMetric& member) {
 void add_experiments(Families& out, const Metrics& metrics) {
   add_counters(out, "experiment_exposures_total", "Units that met a variation, each once.",
                metrics.experiment_exposures);
+  add_gauge(out, "boosting_off", "1 when all boosting is switched off.",
+            metrics.boosting_off.value());
   add_gauge(out, "experiments_refused", "1 when experiment files on disk are refused.",
             metrics.experiments_refused.value());
   add_counter(out, "token_variations_left_total",

@@ -133,6 +133,7 @@ class Metrics {
   CounterFamily degraded{{"stage"}, 50};
   CounterFamily experiment_exposures{{"experiment", "variation"}, 2000};
   Counter token_variations_left;  // pages whose viewer is in more variations than a token carries
+  Gauge boosting_off;             // 1: switched off, all pages are organic
   Gauge experiments_refused;      // 1: files on disk are not those that run
   Counter boosts_inserted;        // slots of rank answers
   // New items: pages that tried one, and candidates of pages that wait to be tried or will not be.

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/published.h"
+#include "configs/boosting_switch.h"
 #include "configs/engine_options.h"
 #include "configs/experiment.h"
 #include "features/exposure_token.h"
@@ -52,7 +53,8 @@ struct RankerParts {
   Metrics& metrics;
   TrafficBook& requests;
   const Published<ExperimentSet>& experiments;
-  const ValueLearner* values = nullptr;  // nullptr: value models are off
+  const ValueLearner* values = nullptr;      // nullptr: value models are off
+  const BoostingSwitch* boosting = nullptr;  // nullptr: on
 };
 
 struct RankAnswer {
@@ -103,5 +105,9 @@ class Ranker {
   // frequency caps hold among those that come at once. Without a viewer: a request's copies are.
   std::array<std::mutex, 1024> turns_;
 };
+
+// The viewer's side of a decision: retries and scores are found under (user, or room without one,
+// and request).
+uint64_t slate_key(const RankRequest& request);
 
 }  // namespace shanhuo

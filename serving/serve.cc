@@ -311,6 +311,8 @@ int check_verb(const CliArguments& arguments) {
                               [&] { return options.ranking; });
   experiments.reload();
   for (const ConfigError& error : experiments.errors()) errors.push_back(error);
+  const BoostingSwitch boosting(config_folder(arguments) + "/boosting.yaml");
+  for (const ConfigError& error : boosting.errors()) errors.push_back(error);
   for (const ConfigError& error : errors) std::printf("%s\n", error.to_string().c_str());
   if (!errors.empty()) return kExitUsage;
   ConfigErrors warnings = warnings_of(*programs.current(), WallClock().now());

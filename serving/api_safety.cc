@@ -1,0 +1,98 @@
+// What keeps operators safe: the book of changes as they read it, and the switch of all boosting.
+#include <charconv>
+#include <limits>
+
+#include "serving/config_json.h"
+#include "serving/exposure_json.h"
+#include "serving/http_api.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr size_t kAuditShown = 100, kAuditShownMax = 1'000;
+constexpr size_t kHistoryShown = 20;
+
+void write_audit_change(JsonWriter& json, const RecordedChange& change) {
+  json.begin_object();
+  json.field("at_ms", change.at.count());
+  json.field("who", change.who);
+  json.field("kind", change.kind);
+  json.field("id", change.id);
+  json.field("what", change.what);
+  json.field("from", change.from);
+  json.field("to", change.to);
+  json.field("hash", change.hash);
+  json.end_object();
+}
+
+size_t read_limit(const HttpRequest& request, std::vector<FieldError>& errors) {
+  size_t limit = kAuditShown;
+  const auto text = request.param("limit");
+  if (!text) return limit;
+  const char* end = text->data() + text->size();
+  const auto [stop, error] = std::from_chars(text->data(), end, limit);
+  if (error != std::errc() || stop != end || limit == 0 || limit > kAuditShownMax) {
+    errors.push_back({"?limit", "must be 1 to " + std::to_string(kAuditShownMax)});
+  }
+  return limit;
+}
+
+}  // namespace
+
+void HttpApi::get_audit(Call& call) {
+  std::vector<FieldError> errors;
+  Millis from(0), to(std::numeric_limits<int64_t>::max());
+  read_time(call.request, "from", from, errors);
+  read_time(call.request, "to", to, errors);
+  const size_t limit = read_limit(call.request, errors);
+  if (errors.empty() && from > to) errors.push_back({"?from", "is after to"});
+  if (!errors.empty()) return call.respond(problem(422, "", "the query is wrong", errors));
+  const auto changes = engine_.changes().between(from, to, limit);
+  if (!changes.ok()) return call.respond(problem(changes.error()));
+  const Result<AuditReport> verified = engine_.changes().verify();
+  if (!verified.ok() && verified.error().code != ErrorCode::kNotFound) {
+    return call.respond(problem(verified.error()));
+  }
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("changes");
+  json.begin_array();
+  for (const RecordedChange& change : changes.value()) write_audit_change(json, change);
+  json.end_array();
+  json.key("chain");
+  write_audit_report(json, verified.ok() ? verified.value() : AuditReport());
+  json.end_object();
+  call.respond(json_answer(200, std::move(out)));
+}
+
+void HttpApi::get_boosting(Call& call) {
+  const BoostingSwitch& boosting = engine_.boosting();
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.field("enabled", boosting.enabled());
+  json.field("revision", boosting.revision());
+  write_errors(json, boosting.errors());
+  write_changes(json, engine_.changes().last("boosting", "all", kHistoryShown));
+  json.end_object();
+  call.respond(json_answer(200, std::move(out)));
+}
+
+void HttpApi::put_boosting(Call& call) {
+  const std::optional<ConfigBody> body = read_config(call);
+  if (!body) return;
+  const bool good = !body->yaml && body->fields.size() == 1 && body->fields[0].first == "enabled" &&
+                    body->fields[0].second.is_bool();
+  if (!good) {
+    return call.respond(
+        problem(422, "", "the body is wrong",
+                {{"/enabled", "must be true or false; beside it, if_revision alone"}}));
+  }
+  const Result<ConfigChange> changed = engine_.set_boosting(
+      body->fields[0].second.as_bool(), body->if_revision, call.principal.caller);
+  if (!changed.ok()) return call.respond(problem(changed.error()));
+  get_boosting(call);
+}
+
+}  // namespace shanhuo

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""What keeps operators safe, from outside: the book of changes that cannot be edited unseen, and
+the switch of all boosting.
+Run: SHANHUO_BIN=... python3 tests/api_safety_test.py"""
+
+import json
+import subprocess
+import unittest
+
+from engine_process import BIN, READY_S, Engine, EngineTest, good, program
+
+EXPERIMENT = """id: boost
+layer: ranking
+variations:
+  - {key: control, weight: 0.5}
+  - {key: more, weight: 0.5, set: {ranking.insertions_max: 3}}
+"""
+LIVE_S = 1
+
+
+def run(*arguments):
+    return subprocess.run([BIN, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=READY_S, check=False)
+
+
+def new_token(engine, role, name):
+    made = run("token", "new", role, name, "--file", engine.config_dir / "tokens", "--json")
+    return json.loads(made.stdout)["token"]
+
+
+class AuditTest(unittest.TestCase):
+    def setUp(self):
+        self.engine = Engine({"goods": program("goods")}, start=False)
+        self.addCleanup(self.engine.close)
+        self.engine.settings["token_file"] = str(self.engine.config_dir / "tokens")
+        self.engine.token = new_token(self.engine, "operator", "anna")
+        self.engine.start()
+        self.book = self.engine.data_dir / "changes.ndjson"
+
+    def change(self, *priorities):
+        for priority in priorities:
+            self.engine.expect(200, "PATCH", "/v1/programs/goods", {"priority": priority})
+
+    def verify(self):
+        done = run("audit", "verify", "--data-dir", self.engine.data_dir, "--json")
+        return done.returncode, json.loads(done.stdout)
+
+    def test_a_kill_leaves_it_whole_and_an_edit_is_named_by_its_line(self):
+        self.change(1, 2, 3)
+        self.engine.restart()
+        self.change(4, 5)
+        code, report = self.verify()  # while it serves
+        self.assertEqual((code, report["ok"], report["lines"]), (0, True, 5), report)
+        self.engine.kill()
+        text = self.book.read_text(encoding="utf-8")
+        self.book.write_text(text.replace("priority: 2 -> 3", "priority: 2 -> 9"), encoding="utf-8")
+        code, report = self.verify()
+        self.assertEqual((code, [each["line"] for each in report["wrong"]]), (1, [3]), report)
+        shown = run("audit", "verify", "--file", self.book)
+        self.assertEqual(shown.returncode, 1)
+        self.assertIn("changes.ndjson:3: ", shown.stdout)
+        self.book.write_text("".join(text.splitlines(True)[:-1]), encoding="utf-8")
+        self.assertEqual([each["line"] for each in self.verify()[1]["wrong"]], [5])
+        self.book.write_text(text, encoding="utf-8")
+        self.assertEqual(self.verify()[0], 0)
+
+    def test_operators_read_it_newest_first(self):
+        self.change(1, 2, 3)
+        answer = self.engine.expect(200, "GET", "/v1/audit?limit=2").json
+        self.assertEqual([each["what"] for each in answer["changes"]],
+                         ["priority: 2 -> 3", "priority: 1 -> 2"])
+        newest = answer["changes"][0]
+        self.assertEqual((newest["who"], newest["kind"], newest["id"]),
+                         ("anna", "program", "goods"))
+        self.assertEqual((answer["chain"]["ok"], answer["chain"]["ends"]), (True, newest["hash"]))
+        at = newest["at_ms"]
+        before = self.engine.expect(200, "GET", f"/v1/audit?from=0&to={at}").json["changes"]
+        self.assertTrue(all(each["at_ms"] < at for each in before))
+        for query in ("limit=0", "limit=1001", "from=x", "from=2&to=1"):
+            self.assertEqual(self.engine.ask("GET", f"/v1/audit?{query}").status, 422)
+        listed = run("audit", "ls", "--to", f"http://{self.engine.address}", "--token",
+                     self.engine.token)
+        self.assertIn("anna  program goods\n  priority: 2 -> 3", listed.stdout)
+
+
+class BoostingTest(EngineTest):
+    PROGRAMS = {"goods": program("goods", surfaces="[feed, live_room]",
+                                 room="{window_s: 3600, max: 1, hold_ms: 180000}")}
+    FILE = "# the big red one\nenabled: false\n"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.engine.put_items(good("kiwi"))
+        cls.engine.expect(200, "PUT", "/v1/experiments/boost", {"yaml": EXPERIMENT})
+
+    def setUp(self):
+        self.switch(True)
+
+    def path(self):
+        return self.engine.config_dir / "boosting.yaml"
+
+    def switch(self, enabled, **more):
+        answer = self.engine.ask("PUT", "/v1/boosting", {"enabled": enabled, **more})
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json
+
+    def shown(self):
+        return self.engine.expect(200, "GET", "/v1/boosting").json
+
+    def inserted(self, ids=("a", "b", "c"), **fields):
+        page = self.engine.rank(ids, user_id=f"viewer-{self.engine.requests}", **fields)
+        return [item["item_id"] for item in page["items"] if item["source"] != "organic"]
+
+    def assert_organic(self):
+        page = self.engine.rank(["a", "b", "c"], user_id=f"viewer-{self.engine.requests}")
+        self.assertEqual([item["item_id"] for item in page["items"]], ["a", "b", "c"])
+        self.assertEqual((page["degraded"], page["experiments"]), ([], []))
+        self.assertEqual(self.engine.rank([])["items"], [])  # a shelf
+        page = self.enter("room-2")
+        self.assertEqual([item["item_id"] for item in page["items"]], ["x", "y"])
+        self.assertEqual(self.engine.ask("GET", "/readyz").status, 200)
+
+    def enter(self, room):
+        return self.engine.rank((), surface="live_room", count=None, candidates=None,
+                                user_id=f"viewer-{self.engine.requests}",
+                                room={"room_id": room, "lineup": ["x", "y"]})
+
+    def test_one_call_stops_everything_with_the_next_page_and_brings_it_back(self):
+        self.assertEqual(self.inserted(), ["kiwi"])
+        self.assertEqual(len(self.enter("room-2")["items"]), 3)  # its window is decided
+        self.assertEqual(self.engine.rank([])["items"][0]["item_id"], "kiwi")
+        self.assertFalse(self.switch(False)["enabled"])
+        self.assert_organic()
+        self.assertEqual(self.engine.metric("boosting_off"), 1)
+        self.switch(True)
+        self.assertEqual(self.inserted(), ["kiwi"])
+
+    def test_it_survives_a_kill(self):
+        self.switch(False)
+        self.engine.restart()
+        self.assertFalse(self.shown()["enabled"])
+        self.assert_organic()
+
+    def test_the_file_and_the_api_agree_and_comments_stay(self):
+        self.path().write_text(self.FILE, encoding="utf-8")
+        took = self.engine.wait_until(lambda: not self.shown()["enabled"])
+        self.assertLess(took, LIVE_S + 1)  # a busy machine has its time
+        self.assert_organic()
+        self.switch(True)
+        self.assertEqual(self.path().read_text(encoding="utf-8"),
+                         self.FILE.replace("false", "true"))
+        history = self.shown()["history"]
+        self.assertEqual([(each["who"], each["what"]) for each in history[:2]],
+                         [("local", "enabled: false -> true"), ("files", "enabled: true -> false")])
+        audit = self.engine.expect(200, "GET", "/v1/audit?limit=1").json["changes"][0]
+        self.assertEqual((audit["kind"], audit["id"]), ("boosting", "all"))
+
+    def test_what_cannot_be_read_leaves_it_as_it_was_and_a_call_mends_it(self):
+        self.switch(False)
+        for broken, said in (("enabled: maybe\n", "1:10: enabled: "), ("enabled: &a true\n", ""),
+                             ("enabled: true\nx: 1\n", "x")):
+            self.path().write_text(broken, encoding="utf-8")
+            self.engine.wait_until(lambda text=said: any(text in each
+                                                         for each in self.shown()["errors"]))
+            self.assertFalse(self.shown()["enabled"])
+            checked = run("check", "--config", self.engine.config_file)
+            self.assertEqual((checked.returncode, "boosting.yaml" in checked.stdout), (2, True))
+        self.assertEqual((self.switch(True)["enabled"], self.shown()["errors"]), (True, []))
+
+    def test_a_file_that_is_broken_at_the_start_is_off(self):
+        with Engine(self.PROGRAMS, start=False) as engine:
+            (engine.config_dir / "boosting.yaml").write_text("enabled: no way\n", encoding="utf-8")
+            engine.start()
+            shown = engine.expect(200, "GET", "/v1/boosting").json
+            self.assertEqual((shown["enabled"], len(shown["errors"])), (False, 1))
+
+    def test_a_file_that_goes_away_leaves_it_as_it_was(self):
+        self.switch(False)
+        self.path().unlink()
+        self.engine.wait_until(lambda: self.shown()["errors"])
+        self.assertFalse(self.shown()["enabled"])
+
+    def test_of_two_revisions_one_is_a_conflict_and_wrong_bodies_are_refused(self):
+        revision = self.switch(False)["revision"]
+        self.switch(True, if_revision=revision)
+        self.assert_refused(self.engine.ask("PUT", "/v1/boosting",
+                                            {"enabled": False, "if_revision": revision}), 409)
+        for body in ({}, {"enabled": 1}, {"enabled": True, "who": "me"}, {"yaml": "enabled: true"}):
+            self.assert_refused(self.engine.ask("PUT", "/v1/boosting", body), 422, "/enabled")
+
+    def test_the_verb_switches(self):
+        to = ("--to", f"http://{self.engine.address}")
+        self.assertIn("boosting is OFF", run("boosting", "off", *to).stdout)
+        self.assert_organic()
+        self.assertTrue(json.loads(run("boosting", "on", *to, "--json").stdout)["enabled"])
+        self.assertIn("boosting is on\n", run("boosting", "show", *to).stdout)
+        self.assertEqual(run("boosting", "maybe", *to).returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
