@@ -166,7 +166,7 @@ void fill(World& world, FeatureStore& store) {
   }
 }
 
-enum class Learning { kNone, kPrices, kAll };  // kPrices: and calibration
+enum class Learning { kNone, kPrices, kAll };  // kPrices: calibration and segments, too
 
 // What an engine has learn inside the fold, with something to learn: every token's program has a
 // goal, and every organic impression's and click's score is remembered.
@@ -189,8 +189,10 @@ class Learners {
     prices_.set_programs(set, nothing, Millis(kStartMs));
     store.add_observer(&price_);
     store.add_observer(&label_);
+    store.add_observer(&segment_);
     if (!values) return;
-    values_ = std::make_unique<ValueLearner>(ValueLearnerOptions{});
+    values_ = std::make_unique<ValueVariations>(ValueLearnerOptions{.enabled = true},
+                                                ValueLearnerOptions{}, Millis(0));
     value_ = std::make_unique<ValueObserver>(store, *values_, Millis(3'000), 0.6F);
     store.add_observer(value_.get());
   }
@@ -213,7 +215,9 @@ class Learners {
   CalibrationLearner calibration_{{}};
   PriceObserver price_{prices_};
   LabelObserver label_{slates_, calibration_};
-  std::unique_ptr<ValueLearner> values_;
+  SegmentRates segments_{{}};
+  SegmentObserver segment_{segments_};
+  std::unique_ptr<ValueVariations> values_;
   std::unique_ptr<ValueObserver> value_;
 };
 

@@ -98,7 +98,8 @@ struct EngineOptions {
   FeatureStoreOptions features;
   TextEncoderOptions text;
   CalibrationOptions calibration;
-  ValueLearnerOptions value;
+  ValueLearnerOptions value, value_second;
+  int value_frozen_every_h = 0;
   ModelOptions models;
   SegmentRatesOptions segments;
   RetrievalOptions retrieval;

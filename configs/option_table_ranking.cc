@@ -3,6 +3,23 @@
 #include "ranking/interests.h"
 
 namespace shanhuo {
+namespace {
+
+// The settings of one learner.
+void add_value(ValueLearnerOptions& value, const char* meaning, const SectionOf& add) {
+  add("enabled", &value.enabled, 0, 0, "", meaning);
+  add("labels_min", &value.labels_min, 1, 1e12, "impressions", "before, they make no values");
+  add("slots_log2", &value.slots_log2, 8, 24, "",
+      "weights of a model, 12 bytes each; another size, here and below, needs shanhuo rebuild");
+  add("factor_slots_log2", &value.factor_slots_log2, 5, 22, "", "rows of factors, 64 bytes each");
+  add("impressions_log2", &value.impressions_log2, 6, 26, "",
+      "impressions that wait for a click or a watch, 48 bytes each");
+  add("clicks_log2", &value.clicks_log2, 6, 26, "", "clicks that wait for an order, 48 bytes");
+  add("alpha", &value.alpha, 1e-6, 10, "", "rate at which weights learn");
+  add("factor_rate", &value.factor_rate, 0, 10, "", "the same of factors; 0: none change");
+}
+
+}  // namespace
 
 void add_models(EngineOptions& o, std::vector<Option>& table) {
   SectionOf add{table, "text"};
@@ -22,17 +39,13 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
       "P(click) at position 0 of a list whose scores mean nothing yet");
   add("position_decay", &o.calibration.position_decay, 0, 1, "", "its factor per position");
   add.section = "value";
-  add("enabled", &o.value.enabled, 0, 0, "", "value models learn; the fold is half as fast");
-  add("labels_min", &o.value.labels_min, 1, 1e12, "impressions", "before, they make no values");
+  add_value(o.value, "value models learn; the fold is half as fast", add);
   add("long_watch_ms", &o.value.long_watch_ms, 1, kDayMs, "ms", "of a play that is a long one");
-  add("slots_log2", &o.value.slots_log2, 8, 24, "",
-      "weights of a model, 12 bytes each; another size, here and below, needs shanhuo rebuild");
-  add("factor_slots_log2", &o.value.factor_slots_log2, 5, 22, "", "rows of factors, 64 bytes each");
-  add("impressions_log2", &o.value.impressions_log2, 6, 26, "",
-      "impressions that wait for a click or a watch, 48 bytes each");
-  add("clicks_log2", &o.value.clicks_log2, 6, 26, "", "clicks that wait for an order, 48 bytes");
-  add("alpha", &o.value.alpha, 1e-6, 10, "", "rate at which weights learn");
-  add("factor_rate", &o.value.factor_rate, 0, 10, "", "the same of factors; 0: none change");
+  add("frozen_every_h", &o.value_frozen_every_h, 0, 8'784, "h",
+      "a copy that learns nothing in between is taken so often, event time; 0: none "
+      "(ranking.value_model: frozen)");
+  add.section = "value_second";
+  add_value(o.value_second, "another one learns beside it (ranking.value_model: second)", add);
   add.section = "retrieval";
   add("exact_below", &o.retrieval.index.exact_below, 0, 1e9, "items",
       "a smaller catalogue is scanned whole");
@@ -90,6 +103,10 @@ void add_ranking(EngineOptions& o, std::vector<Option>& table) {
   add("interest_items_min", &r.interest_items_min, 1, kRecentItems, "items",
       "of a group that is an interest");
   add("learned_values", &r.learned_values, 0, 0, "", "value models, once ready, make the values");
+  add("value_model",
+      Option::Enum{reinterpret_cast<uint8_t*>(&r.value_model),
+                   {kValueModelNames.begin(), kValueModelNames.end()}},
+      0, 0, "", "which of them: the live one, the second one, or a frozen copy of the live one");
   add("value_per_long_watch_fen", &r.value_per_long_watch_fen, 0, 1e5, "fen", "by value models");
   add("discount", Option::Enum{reinterpret_cast<uint8_t*>(&r.discount), {"examination", "dcg"}}, 0,
       0, "", "how much a position is worth to the viewer");

@@ -68,6 +68,14 @@ void ProbabilityMap::move_knot(size_t knot, float gradient, float share, bool co
   store(values_[knot], std::clamp(values_[knot] + step, low, high));
 }
 
+void ProbabilityMap::take_over(const ProbabilityMap& other) {
+  for (size_t k = 0; k < kKnots; ++k) {
+    store(values_[k], other.values_[k]);
+    store(labels_[k], other.labels_[k]);
+  }
+  dirty_ = true;
+}
+
 std::vector<ProbabilityMap::Point> ProbabilityMap::points() const {
   std::vector<Point> points;
   for (int k = 0; k < kKnots; ++k) {

@@ -43,6 +43,8 @@ class ProbabilityMap final : public Checkpointed {
   // For labels that come late, as ValueModel::learn_delayed(): a negative at once, and what was
   // wrong about it taken back by the positive.
   void learn_delayed(float log_odds, bool positive);
+  // Becomes a copy of another map; writer's thread of both.
+  void take_over(const ProbabilityMap& other);
   std::vector<Point> points() const;  // probabilities, ascending
 
   void begin_checkpoint(StateWriter& writer) override;

@@ -6,7 +6,13 @@ namespace shanhuo {
 namespace {
 
 constexpr uint8_t kClicked = 1, kWatched = 2, kOrdered = 4;
-constexpr std::string_view kCountersKey = "vmcounters";
+
+// No name begins with another one.
+std::string part_name(std::string_view part, std::string_view learner) {
+  std::string name = "-" + std::string(part);
+  if (!learner.empty()) name += "." + std::string(learner);
+  return name + "-";
+}
 
 ValueModelOptions model_options(const ValueLearnerOptions& options) {
   ValueModelOptions model;
@@ -37,13 +43,14 @@ float ValueLearner::Head::probability(const ValueModel::Sums& sums) const {
   return map.probability(ValueModel::log_odds(sums));
 }
 
-ValueLearner::ValueLearner(const ValueLearnerOptions& options)
+ValueLearner::ValueLearner(const ValueLearnerOptions& options, std::string_view name)
     : options_(options),
-      click_("-click-", model_options(options)),
-      long_watch_("-watch-", model_options(options)),
-      order_("-order-", model_options(options)),
-      impressions_("-i-", options.impressions_log2),
-      clicks_("-c-", options.clicks_log2),
+      counters_key_("vmcounters" + std::string(name)),
+      click_(part_name("click", name), model_options(options)),
+      long_watch_(part_name("watch", name), model_options(options)),
+      order_(part_name("order", name), model_options(options)),
+      impressions_(part_name("i", name), options.impressions_log2),
+      clicks_(part_name("c", name), options.clicks_log2),
       parts_{&click_.model, &click_.map, &long_watch_.model, &long_watch_.map,
              &order_.model, &order_.map, &impressions_,      &clicks_} {}
 
@@ -89,6 +96,18 @@ void ValueLearner::order(uint64_t key) {
   if (context == nullptr) return;
   order_.learn(features_, *context, true);
   count(kOrders);
+}
+
+void ValueLearner::take_over(const ValueLearner& other) {
+  for (Head ValueLearner::*head :
+       {&ValueLearner::click_, &ValueLearner::long_watch_, &ValueLearner::order_}) {
+    (this->*head).model.take_over((other.*head).model);
+    (this->*head).map.take_over((other.*head).map);
+  }
+  for (size_t i = 0; i < kCounters; ++i) {
+    counters_[i].store(other.counters_[i].load(std::memory_order_relaxed),
+                       std::memory_order_relaxed);
+  }
 }
 
 bool ValueLearner::ready() const {
@@ -142,7 +161,7 @@ void ValueLearner::begin_checkpoint(StateWriter& writer) {
   for (size_t i = 0; i < values.size(); ++i) {
     values[i] = counters_[i].load(std::memory_order_relaxed);
   }
-  writer.put(kCountersKey, {reinterpret_cast<const char*>(values.data()), sizeof values});
+  writer.put(counters_key_, {reinterpret_cast<const char*>(values.data()), sizeof values});
 }
 
 bool ValueLearner::checkpoint_step(size_t records_max) {
@@ -158,7 +177,7 @@ Status ValueLearner::restore(const StateReader& reader) {
     const Status status = part->restore(reader);
     if (!status.ok()) return status;
   }
-  const auto record = reader.get(kCountersKey);
+  const auto record = reader.get(counters_key_);
   if (!record.ok()) return record.error();
   if (!record.value()) return {};
   std::array<uint64_t, kCounters> values;

@@ -13,6 +13,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "features/state_machine.h"
@@ -49,13 +51,16 @@ class ValueLearner final : public Checkpointed {
     std::vector<ProbabilityMap::Point> click_map, order_map;
   };
 
-  explicit ValueLearner(const ValueLearnerOptions& options);
+  // `name` tells the records of several learners apart.
+  explicit ValueLearner(const ValueLearnerOptions& options, std::string_view name = "");
 
   // The fold. `key` names viewer and item: a label is that of the newest impression.
   void impression(uint64_t key, const ImpressionContext& context);
   void click(uint64_t key);
   void long_watch(uint64_t key);
   void order(uint64_t key);
+  // Predicts from then on as another learner of the same sizes does now.
+  void take_over(const ValueLearner& other);
 
   // True once labels_min impressions were learned. Any thread, as all below.
   bool ready() const;
@@ -95,6 +100,7 @@ class ValueLearner final : public Checkpointed {
   void count(Counter counter);
 
   const ValueLearnerOptions options_;
+  const std::string counters_key_;
   Head click_, long_watch_, order_;
   ImpressionMemory impressions_, clicks_;
   std::vector<Checkpointed*> parts_;

@@ -149,6 +149,18 @@ void ValueModel::learn_factors(const ModelFeature& feature, float gradient, cons
   }
 }
 
+void ValueModel::take_over(const ValueModel& other) {
+  CHECK(weights_.size() == other.weights_.size() && factors_.size() == other.factors_.size());
+  for (uint32_t page = 0; page < marks_.size(); ++page) touch(page);
+  for (size_t i = 0; i < weights_.size(); ++i) store(weights_[i], other.weights_[i]);
+  gradients_ = other.gradients_;
+  for (size_t i = 0; i < factors_.size(); ++i) {
+    for (int k = 0; k < kFactors; ++k) store(factors_[i].v[k], other.factors_[i].v[k]);
+    factors_[i].n = other.factors_[i].n;
+  }
+  examples_ = other.examples_;
+}
+
 size_t ValueModel::bytes() const {
   return weights_.size() * (sizeof(float) + sizeof(Gradients)) + factors_.size() * sizeof(Row) +
          marks_.size();

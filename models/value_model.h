@@ -84,6 +84,10 @@ class ValueModel final : public Checkpointed {
   // RecSys 2019, eq. 9). Features come in parts, as for add().
   float learn_delayed(std::span<const ModelFeatures> parts, bool positive);
 
+  // Becomes a copy of another model of the same options, page by page, while add() goes on
+  // elsewhere. Writer's thread of both.
+  void take_over(const ValueModel& other);
+
   uint64_t examples() const { return examples_; }  // learned; the writer's thread
   size_t bytes() const;                            // of the tables; any thread
 

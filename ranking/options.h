@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "features/item.h"
+#include "models/value_variations.h"
 
 namespace shanhuo {
 
@@ -44,6 +45,8 @@ struct RankingOptions {
   // What the value models have learned takes the place of rates and lifts, once they are ready
   // (models/value_learner.h).
   bool learned_values = true;
+  // Which of them; one that is off or not ready counts as none.
+  ValueModelKind value_model = ValueModelKind::kLive;
   double value_per_long_watch_fen = 0;  // beside the click's; learned values alone; 0..100,000
   // --- positions ---
   DiscountKind discount = DiscountKind::kExamination;

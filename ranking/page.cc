@@ -61,6 +61,18 @@ double fatigue_of(const Fatigue& fatigue, const RankingOptions& options, const L
          options.fatigue_creator_slope * fatigue.creator(listing.creator_hash).fatigue;
 }
 
+// What the value model that the options name says of this page's items; nullopt: nothing yet.
+std::optional<ValueLearner::Page> learned_values(const RankRequest& request,
+                                                 const RankContext& context,
+                                                 const ViewerState& viewer, bool personalized) {
+  const ValueLearner* const values =
+      context.values[static_cast<size_t>(context.options.value_model)];
+  if (values == nullptr || !context.options.learned_values || !values->ready()) return std::nullopt;
+  const uint64_t user = personalized ? hash64(request.user_id) : 0;
+  return std::make_optional<ValueLearner::Page>(
+      *values, viewer_context(viewer, user, request.surface, request.now, city_hash(request.city)));
+}
+
 // Boostable items of the organic list that retrieval did not bring.
 void add_listed(const RankRequest& request, const World& world, std::span<const Vector> interests,
                 RankScratch::Parts& parts) {
@@ -124,14 +136,12 @@ void find_candidates(const RankRequest& request, const RankContext& context, Sel
   if (tires && selection.personalized && !context.insertions.empty()) {
     fatigue.emplace(viewer, context.insertions, world.catalogue(), request.now);
   }
-  std::optional<ValueLearner::Page> learned;
-  Vector profile{};  // what the value models compare with: vectors from text, whatever model serves
-  if (context.values != nullptr && context.options.learned_values && context.values->ready()) {
-    const uint64_t user = selection.personalized ? hash64(request.user_id) : 0;
-    learned.emplace(*context.values, viewer_context(viewer, user, request.surface, request.now,
-                                                    city_hash(request.city)));
-    profile = encode_viewer(viewer, static_cast<float>(context.options.short_term_weight));
-  }
+  std::optional<ValueLearner::Page> learned =
+      learned_values(request, context, viewer, selection.personalized);
+  // What the value models compare with: vectors from text, whatever model serves.
+  const Vector profile =
+      learned ? encode_viewer(viewer, static_cast<float>(context.options.short_term_weight))
+              : Vector{};
   for (size_t i = 0; i < parts.retrieved.size(); ++i) {
     constexpr size_t kAhead = 16;  // rates lie anywhere in memory
     if (i + kAhead < parts.retrieved.size()) {

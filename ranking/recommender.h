@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "features/viewer.h"
-#include "models/value_learner.h"
+#include "models/value_variations.h"
 #include "ranking/candidate.h"
 #include "ranking/options.h"
 #include "ranking/prices.h"
@@ -41,7 +41,7 @@ struct RankContext {
   uint64_t seed = 0;  // of the exploration draw; the caller derives it from (user, request)
   const Graduates* graduates = nullptr;  // nullptr: no item has left its program
   RequestSnapshot* snapshot = nullptr;   // filled for re-solving, when it is set
-  const ValueLearner* values = nullptr;  // nullptr, or not ready: rates and lifts make values
+  ValueModels values{};                  // nullptr, or not ready: rates and lifts make values
 };
 
 // Reusable memory of one thread.

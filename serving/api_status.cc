@@ -119,9 +119,9 @@ void write_map(JsonWriter& json, std::string_view name,
   json.end_array();
 }
 
-void write_values(JsonWriter& json, const ValueLearner& learner) {
+void write_values(JsonWriter& json, std::string_view name, const ValueLearner& learner) {
   const ValueLearner::Stats stats = learner.stats();
-  json.key("value_models");
+  json.key(name);
   json.begin_object();
   json.field("ready", learner.ready());
   json.field("impressions", stats.impressions);
@@ -190,7 +190,13 @@ void HttpApi::stats(Call& call) {
   json.field("checkpoints", stats.checkpoints);
   write_memory(json, features);
   write_cold_viewers(json, features.table);
-  if (engine_.values() != nullptr) write_values(json, *engine_.values());
+  json.key("value_models");
+  json.begin_object();
+  for (size_t kind = 0; kind < kValueModelKinds; ++kind) {
+    const ValueLearner* const learner = engine_.values()[kind];
+    if (learner != nullptr) write_values(json, kValueModelNames[kind], *learner);
+  }
+  json.end_object();
   json.end_object();
   call.respond(json_answer(200, std::move(out)));
 }

@@ -76,7 +76,8 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       boosting_(config_dir + "/boosting.yaml"),
       prices_(price_options(options_), make_price_law(options_.price_law)),
       calibration_(options_.calibration),
-      values_(options_.value.enabled ? std::make_unique<ValueLearner>(options_.value) : nullptr),
+      values_(options_.value, options_.value_second,
+              Millis(options_.value_frozen_every_h * kHour.count())),
       retriever_(options_.retrieval),
       ranking_(std::make_shared<const RankingOptions>(options_.ranking)),
       world_(build_world(catalogue_.snapshot(), programs_.current())),
@@ -167,14 +168,14 @@ Status Engine::start() {
   ranker_ = std::make_unique<Ranker>(
       RankerParts{options_, ranking_, time_, interner_, *features_, world_, graduates_, keys_,
                   retriever_, prices_, calibration_, *decisions_, metrics_, requests_,
-                  experiments_.published(), values_.get(), &boosting_});
+                  experiments_.published(), values_.models(), &boosting_});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<SegmentObserver>(segments_));
   observers_.push_back(std::make_unique<LabelObserver>(ranker_->slates(), calibration_));
-  if (values_) {
+  if (values_.enabled()) {
     observers_.push_back(
-        std::make_unique<ValueObserver>(*features_, *values_, Millis(options_.value.long_watch_ms),
+        std::make_unique<ValueObserver>(*features_, values_, Millis(options_.value.long_watch_ms),
                                         static_cast<float>(options_.ranking.short_term_weight)));
   }
   for (const auto& observer : observers_) features_->add_observer(observer.get());
@@ -196,7 +197,7 @@ Status Engine::start() {
   parts.checkpointed.insert(parts.checkpointed.end(),
                             {features_.get(), &totals_, &segments_, &calibration_, &prices_,
                              decisions_.get(), seed_prices_.get()});
-  if (values_) parts.checkpointed.push_back(values_.get());
+  if (values_.enabled()) parts.checkpointed.push_back(&values_);
   parts.clock = &clock_;
   PipelineOptions stream = options_.stream;
   stream.caller_clock = time_.by_caller();

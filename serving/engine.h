@@ -31,7 +31,7 @@
 #include "features/item_totals.h"
 #include "features/segment_rates.h"
 #include "models/calibration.h"
-#include "models/value_learner.h"
+#include "models/value_variations.h"
 #include "ranking/graduates.h"
 #include "ranking/price_controller.h"
 #include "ranking/retrieval.h"
@@ -119,7 +119,7 @@ class Engine {
   const ExperimentStore& experiments() const { return experiments_; }
   const BoostingSwitch& boosting() const { return boosting_; }
   const PriceController& prices() const { return prices_; }
-  const ValueLearner* values() const { return values_.get(); }  // nullptr: off
+  ValueModels values() const { return values_.models(); }
   const TrafficBook& requests() const { return requests_; }
   const ChangeBook& changes() const { return *changes_; }
   const RevisionBook& revisions() const { return *revisions_; }
@@ -179,7 +179,7 @@ class Engine {
   std::shared_ptr<const RankingOptions> experiments_base_;  // what they were read against
   PriceController prices_;
   CalibrationLearner calibration_;
-  std::unique_ptr<ValueLearner> values_;  // nullptr: off
+  ValueVariations values_;
   IndexRetriever retriever_;
   TrafficBook requests_{{}};
   Published<RankingOptions> ranking_;

@@ -83,6 +83,7 @@ void LabelObserver::observe(const Counted& counted) {
 }
 
 void ValueObserver::observe(const Counted& counted) {
+  learner_.pass(counted.context.watermark);
   if (counted.known == nullptr) return;
   const Interaction& event = counted.event;
   const uint64_t user = hash64(event.user_id), item = hash64(event.item_id);

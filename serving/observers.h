@@ -8,7 +8,7 @@
 #include "features/item_totals.h"
 #include "features/segment_rates.h"
 #include "models/calibration.h"
-#include "models/value_learner.h"
+#include "models/value_variations.h"
 #include "ranking/price_controller.h"
 #include "serving/slate_book.h"
 
@@ -63,7 +63,7 @@ class LabelObserver final : public FoldObserver {
 class ValueObserver final : public FoldObserver {
  public:
   // `short_share`: as of encode_viewer(), constant.
-  ValueObserver(const FeatureStore& features, ValueLearner& learner, Millis long_watch,
+  ValueObserver(const FeatureStore& features, ValueVariations& learner, Millis long_watch,
                 float short_share)
       : features_(features),
         learner_(learner),
@@ -75,7 +75,7 @@ class ValueObserver final : public FoldObserver {
   ImpressionContext seen(const Counted& counted, uint64_t user_hash, uint64_t item_hash) const;
 
   const FeatureStore& features_;
-  ValueLearner& learner_;
+  ValueVariations& learner_;
   const Millis long_watch_;
   const float short_share_;
 };

@@ -53,7 +53,7 @@ struct RankerParts {
   Metrics& metrics;
   TrafficBook& requests;
   const Published<ExperimentSet>& experiments;
-  const ValueLearner* values = nullptr;      // nullptr: value models are off
+  ValueModels values{};
   const BoostingSwitch* boosting = nullptr;  // nullptr: on
 };
 

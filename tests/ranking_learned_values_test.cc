@@ -52,7 +52,7 @@ struct LearnedValues : testing::Test {
   std::map<std::string, double> worth() {
     RankRequest request = request_of({}, 2);
     RankContext context = world.context();
-    context.values = &learner;
+    context.values = values;
     std::map<std::string, double> all;
     for (const SlateItem& item : rank(request, context, scratch).items) {
       all[item.item_id] = item.score;
@@ -63,6 +63,7 @@ struct LearnedValues : testing::Test {
   TestWorld world;
   RankScratch scratch;
   ValueLearner learner;
+  ValueModels values{&learner};
 };
 
 TEST_F(LearnedValues, TakeTheirPlaceOnceEnoughWasLearned) {
@@ -84,6 +85,16 @@ TEST_F(LearnedValues, AreLeftAloneByOption) {
   EXPECT_NE(worth(), before);
   world.options.learned_values = false;
   EXPECT_EQ(worth(), before);
+}
+
+TEST_F(LearnedValues, AreThoseOfTheModelThatTheOptionNames) {
+  const auto before = worth();
+  learn(2 * kImpressions);
+  const auto live = worth();
+  world.options.value_model = ValueModelKind::kFrozen;
+  EXPECT_EQ(worth(), before);  // it is off
+  values[2] = &learner;
+  EXPECT_EQ(worth(), live);
 }
 
 TEST_F(LearnedValues, ALongWatchHasAWorthOfItsOwn) {

@@ -15,7 +15,9 @@ class Rebuild : public testing::Test {
     options_.ranking.explore_probability = 0;
     options_.api.rank_timeout_ms = 10'000;
     options_.stream.checkpoint_interval_ms = 30;  // the live run writes many
-    options_.value = small_value_models();
+    options_.value = options_.value_second = small_value_models();
+    options_.value_second.alpha = 0.1F;
+    options_.value_frozen_every_h = 1;
   }
   std::string config_dir() const { return dir_ / "configs"; }
 
