@@ -39,7 +39,7 @@ void add_models(EngineOptions& o, std::vector<Option>& table) {
       "P(click) at position 0 of a list whose scores mean nothing yet");
   add("position_decay", &o.calibration.position_decay, 0, 1, "", "its factor per position");
   add.section = "value";
-  add_value(o.value, "value models learn; the fold is half as fast", add);
+  add_value(o.value, "value models learn; the fold takes twice as long", add);
   add("long_watch_ms", &o.value.long_watch_ms, 1, kDayMs, "ms", "of a play that is a long one");
   add("frozen_every_h", &o.value_frozen_every_h, 0, 8'784, "h",
       "a copy that learns nothing in between is taken so often, event time; 0: none "

@@ -62,7 +62,9 @@ Result<TrainData> read_files(const CliArguments& arguments) {
 
 Result<TrainData> read_log(const std::string& from, const CliArguments& arguments) {
   const WallClock clock;
-  const auto log = open_log_source(from, clock, arguments);
+  CliArguments source = arguments;
+  source.settings.clear();  // --set is about the training, --config about the cluster
+  const auto log = open_log_source(from, clock, source);
   if (!log.ok()) return log.error().within(from);
   const auto events = LogLines::open(*log.value(), {});
   if (!events.ok()) return events.error().within(from);

@@ -6,12 +6,15 @@ import base64
 import json
 import os
 import re
+import tempfile
 import threading
 import time
 import unittest
 from collections import Counter
+from pathlib import Path
 
 import kafka_broker
+import train_test
 from engine_process import READY_S, Engine, good
 
 BROKER = None
@@ -291,6 +294,24 @@ class Gaps(unittest.TestCase):
         self.assertNotIn(secret, said)
         engine.settings["kafka.sasl_password_file"] = engine.config_dir / "absent"
         self.assertIn("cannot read the password", self.refused_to_start(engine))
+
+
+class TrainingTest(unittest.TestCase):
+    def test_the_topics_give_the_data_that_files_give(self):
+        items, events = train_test.two_tastes()
+        prefix = BROKER.topics()
+        with BROKER.engine(prefix, clock="caller") as engine, \
+                tempfile.TemporaryDirectory(prefix="shanhuo-train-") as home:
+            engine.put_items(*items)
+            engine.send(*events)
+            config = Path(home) / "engine.yaml"
+            config.write_text("stream: {kind: kafka}\nkafka: {bootstrap: \"%s\", topic_prefix: "
+                              "\"%s\"}\n" % (BROKER.bootstrap, prefix), encoding="utf-8")
+            done = train_test.run("train", "--from-log", "kafka", "--config", config, "--out", home,
+                                  "--version", "topics", *train_test.SETTINGS)
+            self.assertEqual(done.returncode, 0, done)
+            facts = json.loads((Path(home) / "topics" / "manifest.json").read_text())["data"]
+        self.assertEqual((facts["items"], facts["viewers"], facts["events"]), (60, 150, 1200))
 
 
 if __name__ == "__main__":
