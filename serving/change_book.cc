@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -240,6 +241,18 @@ std::vector<RecordedChange> ChangeBook::last(std::string_view kind, std::string_
     if (it->kind == kind && it->id == id) found.push_back(*it);
   }
   return found;
+}
+
+Status ChangeBook::copy_to(const std::string& folder) const {
+  const std::lock_guard lock(mutex_);
+  for (const char* end : {"", ".1", ".head"}) {
+    const std::filesystem::path from = path_ + end;
+    std::error_code error;
+    if (!std::filesystem::exists(from, error)) continue;
+    std::filesystem::copy_file(from, std::filesystem::path(folder) / from.filename(), error);
+    if (error) return Error{ErrorCode::kIo, folder + ": " + error.message()};
+  }
+  return {};
 }
 
 }  // namespace shanhuo

@@ -54,6 +54,9 @@ class ChangeBook {
   Result<std::vector<RecordedChange>> between(Millis from, Millis to, size_t most) const;
   Result<AuditReport> verify() const { return verify_audit(path_); }
 
+  // The files, as of one moment, into another folder.
+  Status copy_to(const std::string& folder) const;
+
  private:
   ChangeBook(std::string path, const Limits& limits) : path_(std::move(path)), limits_(limits) {}
   Status load();

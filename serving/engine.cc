@@ -273,33 +273,6 @@ void Engine::stop() {
   }
 }
 
-// The state first: the log then has at least all that the state stands for, and what was decided
-// before the call.
-Status Engine::backup(const std::string& directory) {
-  const bool answered = decisions_->wait_answered(Millis(options_.api.wait_applied_ms));
-  if (!answered) return Error{ErrorCode::kUnavailable, "backup: the log takes too long"};
-  if (const Status status = pipeline_->checkpoint_now(options_.api.wait_applied_ms); !status.ok()) {
-    return status;
-  }
-  std::error_code error;
-  if (!fs::create_directory(directory, error)) {
-    return Error{ErrorCode::kConflict,
-                 directory + (error ? ": " + error.message() : std::string(" exists already"))};
-  }
-  if (const Status status = checkpoints_->backup(directory + "/state"); !status.ok()) return status;
-  if (log_.embedded != nullptr) {
-    const Status status = log_.embedded->backup(directory + "/log");
-    if (!status.ok()) return status;
-  }
-  const std::pair<const char*, std::string> files[] = {
-      {"token.keys", "token.keys"}, {"decisions.counter", options_.counter_file}};
-  for (const auto& [name, file] : files) {
-    fs::copy_file(options_.data_dir + "/" + file, directory + "/" + name, error);
-    if (error) return Error{ErrorCode::kIo, directory + "/" + name + ": " + error.message()};
-  }
-  return {};
-}
-
 void Engine::set_ranking(const RankingOptions& options) {
   ranking_.set(std::make_shared<const RankingOptions>(options));
 }

@@ -259,6 +259,9 @@ class RestartTest(EngineTest):
         engine.put_items(good("b", creator_id="backed-up"))
         engine.send(event("click", "b"), event("order", "b", order_id="b1", amount_fen=70))
         before = engine.totals("backed-up")
+        named = next(iter(self.PROGRAMS))
+        engine.expect(200, "PATCH", f"/v1/programs/{named}", {"priority": 77})
+        changes = engine.expect(200, "GET", "/v1/audit").json
 
         def run(*arguments):
             return subprocess.run([BIN, *arguments], capture_output=True, text=True,
@@ -272,6 +275,11 @@ class RestartTest(EngineTest):
             other.start()
             self.assertEqual(other.totals("backed-up"), before)
             self.assertEqual(other.ask("GET", "/v1/items/b").status, 200)
+            verified = run("audit", "verify", "--data-dir", copy)
+            self.assertEqual(verified.returncode, 0, verified)
+            kept = other.expect(200, "GET", "/v1/audit").json
+            self.assertEqual([change for change in kept["changes"] if change in changes["changes"]],
+                             changes["changes"])
             self.assertNotEqual(run("restore", copy, "--data-dir", other.data_dir).returncode, 0)
 
     def test_a_stop_is_graceful(self):
