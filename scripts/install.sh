@@ -24,7 +24,7 @@ else
 fi
 
 if ! command -v npm >/dev/null; then
-  echo "install: npm is missing: install Node.js 20 or newer with npm" >&2
+  echo "install: npm is missing: install Node.js 18 or newer with npm" >&2
   exit 1
 fi
 for folder in web tests/kafka; do

@@ -107,9 +107,16 @@ run_fuzz() {
 
 run_bench() { run_ctest release -L '^bench$'; }
 
-# The page in every state against an engine of the test's own, then against the real one.
+# The pages' types; each page in every state against an engine of the test's own, then against the
+# real one.
 run_web() {
   local work status=0
+  if (cd web && npx --no-install tsc); then
+    echo "1 passed, 0 failed"
+  else
+    echo "0 passed, 1 failed"
+    status=1
+  fi
   node tests/web/creator_page_test.mjs 2>&1 || status=1
   work=$(mktemp -d)
   (

@@ -1,47 +1,21 @@
-// The static pages of web/dist. Only names without a slash or a leading dot are looked up, so no
-// path leads out.
-#include <fstream>
-#include <sstream>
-
+// The static pages of web/dist.
 #include "serving/http_api.h"
 
 namespace shanhuo {
-namespace {
-
-std::string_view type_of(std::string_view name) {
-  if (name.ends_with(".html")) return "text/html; charset=utf-8";
-  if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
-  if (name.ends_with(".css")) return "text/css; charset=utf-8";
-  if (name.ends_with(".svg")) return "image/svg+xml";
-  return "";
-}
-
-HttpResponse not_there() {
-  return problem(404, "", "no such page; the pages are built by make build");
-}
-
-}  // namespace
 
 void HttpApi::page(Call& call) {
   const std::vector<std::string>& path = call.request.segments;
   std::string name = "creator.html";
-  if (!path.empty() && path.front() == "static") name = path.size() == 2 ? path[1] : "";
-  const std::string_view type = type_of(name);
-  const bool safe = !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
-  std::ifstream file;
-  if (safe && !type.empty()) file.open(engine_.options().web_dir + "/" + name, std::ios::binary);
-  if (!file.is_open()) {
-    call.respond(not_there());
-    return;
+  if (path.size() == 2) {
+    name = path[0] + "/" + path[1];  // static/NAME
+  } else if (path.size() == 1) {
+    name = path[0] + ".html";
+  } else if (path.size() > 2) {
+    name.clear();
   }
-  std::ostringstream text;
-  text << file.rdbuf();
-  HttpResponse response = json_answer(200, std::move(text).str());
-  response.content_type = type;
-  response.with("content-security-policy",
-                "default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
-  response.with("x-content-type-options", "nosniff").with("cache-control", "no-cache");
-  call.respond(std::move(response));
+  std::optional<HttpResponse> found = pages_.answer(name, call.request);
+  call.respond(found ? std::move(*found)
+                     : problem(404, "", "no such page; the pages are built by make build"));
 }
 
 void HttpApi::favicon(Call& call) {

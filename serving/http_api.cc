@@ -105,6 +105,7 @@ std::span<const Route> HttpApi::routes() {
 HttpApi::HttpApi(Engine& engine, const Access& access)
     : engine_(engine),
       access_(access),
+      pages_(PageFiles::load(engine.options().web_dir)),
       decoders_([&engine] {
         EventDecoderOptions options;
         options.body_bytes_max = static_cast<size_t>(engine.options().http.body_bytes_max);

@@ -19,6 +19,7 @@
 #include "serving/engine.h"
 #include "serving/forecast.h"
 #include "serving/http.h"
+#include "serving/page_files.h"
 #include "serving/problem.h"
 #include "serving/rank_proto.h"
 #include "serving/scratch_pool.h"
@@ -132,6 +133,7 @@ class HttpApi {
 
   Engine& engine_;
   const Access& access_;
+  const PageFiles pages_;
   ScratchPool<EventDecoder> decoders_;
   ScratchPool<json::Document> documents_;
   ScratchPool<RankProtoDecoder> rank_decoders_;

@@ -62,9 +62,9 @@ FORBIDDEN = {
 
 SKIPPED_FOLDERS = {"build", "node_modules", "dist", "var", "__pycache__"}
 CODE = (".h", ".cc")
-TEXT = CODE + (".py", ".sh", ".mjs", ".js", ".proto", ".css", ".html", ".md", ".txt", ".yaml",
-               ".json", ".inc", ".supp", "Makefile", ".clang-tidy", ".clang-format")
-MEASURED = CODE + (".py", ".sh", ".mjs", ".js", ".proto", "CMakeLists.txt")
+TEXT = CODE + (".py", ".sh", ".mjs", ".js", ".ts", ".proto", ".css", ".html", ".md", ".txt",
+               ".yaml", ".json", ".inc", ".supp", "Makefile", ".clang-tidy", ".clang-format")
+MEASURED = CODE + (".py", ".sh", ".mjs", ".js", ".ts", ".proto", "CMakeLists.txt")
 
 
 def walk():

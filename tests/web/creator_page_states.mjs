@@ -60,12 +60,6 @@ const ownNoise = (page) =>
 const lastQuery = () => new URL(fake.requests.at(-1).url, fake.url).searchParams;
 
 export function fakeTests() {
-  test('words: both languages have the same keys', async () => {
-    const { words } = await import(new URL('src/words.js', web));
-    const keys = (o) =>
-      Object.entries(o).flatMap(([k, v]) => (typeof v === 'object' ? [k, ...keys(v)] : [k]));
-    assert.deepEqual(keys(words.zh), keys(words.en));
-  });
   test('the page has no inline script or style and only its own files', async () => {
     const html = await readFile(new URL('dist/creator.html', web), 'utf8');
     assert.doesNotMatch(

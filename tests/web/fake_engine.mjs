@@ -2,7 +2,7 @@
 // strict CSP, and answers GET /v1/creators/{id}/exposure (contract 2.4) from hourly counts of its
 // own. It behaves: it refuses bad tokens, other creators and unknown parameters, and on demand it
 // stalls, drops the line, sheds load or talks nonsense.
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 
 export const kCreator = '十八洞 合作社/1';
@@ -22,12 +22,25 @@ const kNames = [
   'boosted_viewable',
   'boosted_orders',
 ];
-const kCsp = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
-const kFiles = {
-  '/creator': ['creator.html', 'text/html; charset=utf-8'],
-  '/static/creator.js': ['creator.js', 'text/javascript; charset=utf-8'],
-  '/static/style.css': ['style.css', 'text/css; charset=utf-8'],
-};
+const kCsp =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+  "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const dist = new URL('../../web/dist/', import.meta.url);
+const kTypes = { html: 'text/html', js: 'text/javascript', css: 'text/css' };
+
+// What the engine serves of web/dist: { path: [file, content type] }.
+export async function pageFiles() {
+  const files = {};
+  const add = (path, name) => {
+    const type = kTypes[name.split('.').at(-1)];
+    if (type) files[path] = [name, `${type}; charset=utf-8`];
+  };
+  for (const name of await readdir(dist)) add(`/${name.replace(/\.html$/, '')}`, name);
+  for (const name of await readdir(new URL('static/', dist))) {
+    add(`/static/${name}`, `static/${name}`);
+  }
+  return files;
+}
 
 // Hourly rows of `items` items over the last `days` days before now; none at night, so that series
 // have gaps.
@@ -127,10 +140,10 @@ async function answer(engine, request, response) {
   const url = new URL(request.url, 'http://engine');
   response.setHeader('content-security-policy', kCsp);
   response.setHeader('x-content-type-options', 'nosniff');
-  const file = kFiles[url.pathname];
+  const file = engine.files[url.pathname];
   if (file) {
     response.writeHead(200, { 'content-type': file[1] });
-    return response.end(await readFile(new URL(`../../web/dist/${file[0]}`, import.meta.url)));
+    return response.end(await readFile(new URL(file[0], dist)));
   }
   if (url.pathname === '/favicon.ico') return response.writeHead(204).end();
   if (!/^\/v1\/creators\/[^/]+\/exposure$/.test(url.pathname))
@@ -155,6 +168,7 @@ export async function startFakeEngine() {
     guarantees: [],
     notShown: [],
     requests: [],
+    files: await pageFiles(),
   };
   const server = createServer((request, response) => answer(engine, request, response));
   await new Promise((done) => server.listen(0, '127.0.0.1', done));

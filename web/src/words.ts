@@ -1,4 +1,4 @@
-// The page's words in both languages, key by key the same (the browser test compares them).
+// The page's words in both languages, key by key the same (the compiler compares them).
 
 const zh = {
   title: '我的曝光',
@@ -33,9 +33,9 @@ const zh = {
   boostedHint: '占有效曝光的比例',
   boosted_viewable: '助力曝光',
   incremental_orders: '助力带来的订单',
-  incremental_ordersHint: (low, high) => `大约 ${low} 到 ${high}`,
+  incremental_ordersHint: (low: string, high: string) => `大约 ${low} 到 ${high}`,
   chart: '每段时间的曝光',
-  chartLabel: (served, viewable, boosted) =>
+  chartLabel: (served: string, viewable: string, boosted: string) =>
     `曝光图：展示 ${served} 次，有效曝光 ${viewable} 次，其中助力 ${boosted} 次。` +
     '下面可以用表格看。',
   chartEmpty: '这段时间还没有曝光。',
@@ -43,16 +43,16 @@ const zh = {
   time: '时间',
   guarantees: '保证曝光',
   guaranteesEmpty: '目前没有保证曝光的计划。',
-  delivered: (delivered, goal) => `已完成 ${delivered} / ${goal}`,
+  delivered: (delivered: string, goal: string) => `已完成 ${delivered} / ${goal}`,
   paceDone: '已达标',
   paceGood: '进度正常',
   paceSlow: '略慢',
   paceLate: '落后',
-  pace: (percent) => `进度 ${percent}`,
+  pace: (percent: string) => `进度 ${percent}`,
   items: '每件商品',
   item: '商品',
   itemsEmpty: '这段时间没有商品被展示。',
-  itemsMore: (n) => `显示全部 ${n} 件`,
+  itemsMore: (n: string) => `显示全部 ${n} 件`,
   reasons: '没能展示的原因',
   reasonsEmpty: '没有需要处理的原因。',
   reason: {
@@ -72,8 +72,8 @@ const zh = {
   csvBusy: '正在下载…',
   foot: '每 30 秒自动更新。时间为北京时间。',
   loading: '正在读取…',
-  updated: (time) => `更新于 ${time}`,
-  stale: (time) => `下面是 ${time} 的数据。`,
+  updated: (time: string) => `更新于 ${time}`,
+  stale: (time: string) => `下面是 ${time} 的数据。`,
   needToken: '请输入访问口令。',
   error: {
     no_id: '地址里没有创作者编号，请在下面填写。',
@@ -81,6 +81,7 @@ const zh = {
     unauthorized: '口令不对或已失效，请重新输入。',
     forbidden: '这个口令没有查看曝光的权限，请换一个。',
     not_found: '没有这个创作者，或者口令不属于这个创作者。请核对编号和口令。',
+    conflict: '数据刚刚被别人改过，请再试一次。',
     refused: '服务器不接受这个请求。',
     busy: '现在看的人太多，稍后会自动再试。',
     server: '服务器出了问题，稍后会自动再试。',
@@ -90,7 +91,7 @@ const zh = {
   },
 };
 
-const en = {
+const en: typeof zh = {
   title: 'My exposure',
   pageTitle: 'My exposure · Shanhuo',
   otherLanguage: '中文',
@@ -123,25 +124,25 @@ const en = {
   boostedHint: 'share of viewable',
   boosted_viewable: 'Boosted',
   incremental_orders: 'Extra orders',
-  incremental_ordersHint: (low, high) => `from boosts, ${low} to ${high}`,
+  incremental_ordersHint: (low: string, high: string) => `from boosts, ${low} to ${high}`,
   chart: 'Exposure over time',
-  chartLabel: (served, viewable, boosted) =>
+  chartLabel: (served: string, viewable: string, boosted: string) =>
     `Exposure: ${served} served, ${viewable} viewable, ${boosted} boosted. A table follows.`,
   chartEmpty: 'No exposure in this time yet.',
   seriesTable: 'As a table',
   time: 'Time',
   guarantees: 'Guaranteed exposure',
   guaranteesEmpty: 'No program guarantees exposure now.',
-  delivered: (delivered, goal) => `${delivered} of ${goal} delivered`,
+  delivered: (delivered: string, goal: string) => `${delivered} of ${goal} delivered`,
   paceDone: 'Reached',
   paceGood: 'On pace',
   paceSlow: 'A little slow',
   paceLate: 'Behind',
-  pace: (percent) => `pace ${percent}`,
+  pace: (percent: string) => `pace ${percent}`,
   items: 'By item',
   item: 'Item',
   itemsEmpty: 'No item was shown in this time.',
-  itemsMore: (n) => `Show all ${n}`,
+  itemsMore: (n: string) => `Show all ${n}`,
   reasons: 'Why some were not shown',
   reasonsEmpty: 'Nothing to report.',
   reason: {
@@ -161,8 +162,8 @@ const en = {
   csvBusy: 'Downloading…',
   foot: 'Updates every 30 seconds. Times are Beijing time.',
   loading: 'Loading…',
-  updated: (time) => `Updated ${time}`,
-  stale: (time) => `Below are the numbers of ${time}.`,
+  updated: (time: string) => `Updated ${time}`,
+  stale: (time: string) => `Below are the numbers of ${time}.`,
   needToken: 'Please enter your access token.',
   error: {
     no_id: 'The address names no creator. Please fill in your id.',
@@ -170,6 +171,7 @@ const en = {
     unauthorized: 'The token is wrong or no longer valid. Please enter it again.',
     forbidden: 'This token may not see exposure. Please use another one.',
     not_found: 'No such creator, or the token belongs to another one. Please check both.',
+    conflict: 'Somebody else changed this just now. Please try again.',
     refused: 'The server does not accept this request.',
     busy: 'The server is busy; it will be tried again soon.',
     server: 'The server failed; it will be tried again soon.',
@@ -179,4 +181,5 @@ const en = {
   },
 };
 
-export const words = { zh, en };
+export type Words = typeof zh;
+export const words: Record<'zh' | 'en', Words> = { zh, en };

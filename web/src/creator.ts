@@ -2,11 +2,21 @@
 // report.js and chart.js draw, api.js asks. Address: /creator?id=<creator_id>, optionally &lang=en
 // and &to=<ms>, the end of the ranges (for replayed or simulated days). The token is typed once and
 // lives in sessionStorage alone.
-import { ApiError, fetchCsv, fetchExposure, idIsValid, tokenIsSendable } from './api.js';
+import {
+  ApiError,
+  type Exposure,
+  type Range,
+  fetchCsv,
+  fetchExposure,
+  idIsValid,
+  tokenIsSendable,
+} from './api.js';
 import { ExposureChart, filled } from './chart.js';
-import { clock, count } from './format.js';
+import { byId as $, translate } from './dom.js';
+import { type Lang, clock, count } from './format.js';
 import * as report from './report.js';
-import { words } from './words.js';
+import { recall, remember } from './storage.js';
+import { type Words, words } from './words.js';
 
 const kRefreshMs = 30_000;
 const kTokenKey = 'shanhuo.creator_token';
@@ -14,7 +24,7 @@ const kLangKey = 'shanhuo.lang';
 const kHourMs = 3_600_000;
 const kDayMs = 86_400_000;
 const kBeijingMs = 8 * kHourMs; // no daylight saving
-const kRanges = {
+const kRanges: Record<string, { days: number; step: 'hour' | 'day' }> = {
   day: { days: 1, step: 'hour' },
   week: { days: 7, step: 'day' },
   month: { days: 30, step: 'day' },
@@ -22,45 +32,40 @@ const kRanges = {
 // Failures that only the reader can end; polling stops until they do.
 const kFinal = new Set(['no_id', 'bad_id', 'unauthorized', 'forbidden', 'not_found', 'refused']);
 
-const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 const chart = new ExposureChart($('chart'));
-const state = {
+interface State {
+  id: string;
+  lang: string;
+  token: string;
+  hadToken: boolean; // a token was tried and refused, or given up
+  range: string;
+  allItems: boolean;
+  loading: boolean;
+  // The last good answer; `name` is the range's.
+  data: { exposure: Exposure; range: Range; name: string; at_ms: number } | null;
+  error: ApiError | null; // of the last attempt
+  tokenBad: boolean;
+}
+
+const state: State = {
   id: query.get('id') ?? '',
   lang: query.get('lang') ?? recall(kLangKey) ?? 'zh',
   token: recall(kTokenKey) ?? '',
-  hadToken: false, // a token was tried and refused, or given up
+  hadToken: false,
   range: 'day',
   allItems: false,
   loading: false,
-  data: null, // the last good answer, {exposure, range, at_ms}
-  error: null, // ApiError of the last attempt
+  data: null,
+  error: null,
   tokenBad: false,
 };
 let timer = 0;
-let inFlight = null; // AbortController of the running request
-
-// Storage may be switched off; then the token lives as long as the page.
-function recall(key) {
-  try {
-    return sessionStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function remember(key, value) {
-  try {
-    if (value === '') sessionStorage.removeItem(key);
-    else sessionStorage.setItem(key, value);
-  } catch {
-    // As recall().
-  }
-}
+let inFlight: AbortController | null = null; // of the running request
 
 // [from, to) on whole hours, which is how exposure is kept; days are Beijing's.
-function rangeNow() {
-  const { days, step } = kRanges[state.range];
+function rangeNow(): Range {
+  const { days, step } = kRanges[state.range] ?? { days: 1, step: 'hour' };
   const given = Number(query.get('to'));
   const now = Number.isSafeInteger(given) && given > 0 ? given - 1 : Date.now();
   const to = (Math.floor(now / kHourMs) + 1) * kHourMs;
@@ -95,7 +100,7 @@ async function refresh() {
   schedule();
 }
 
-function fail(error) {
+function fail(error: ApiError): void {
   state.error = error;
   const final = kFinal.has(error.code);
   // Not the numbers of another range, nor those that the reader may no longer see.
@@ -103,7 +108,7 @@ function fail(error) {
   if (error.code === 'unauthorized') setToken('');
 }
 
-function polls() {
+function polls(): boolean {
   return !document.hidden && !(state.error && kFinal.has(state.error.code));
 }
 
@@ -113,23 +118,20 @@ function schedule() {
   timer = setTimeout(refresh, Math.max(kRefreshMs, state.error?.retryAfterMs ?? 0));
 }
 
-function setToken(token) {
+const rangeButtons = () => $('ranges').querySelectorAll<HTMLElement>('[data-range]');
+
+function setToken(token: string): void {
   state.hadToken = state.token !== '';
   state.token = token;
   remember(kTokenKey, token);
 }
 
 function render() {
-  const lang = state.lang === 'en' ? 'en' : 'zh';
+  const lang: Lang = state.lang === 'en' ? 'en' : 'zh';
   const w = words[lang];
   document.documentElement.lang = lang === 'en' ? 'en' : 'zh-CN';
   document.title = w.pageTitle;
-  for (const element of document.querySelectorAll('[data-t]')) {
-    element.textContent = w[element.dataset.t];
-  }
-  for (const element of document.querySelectorAll('[data-t-label]')) {
-    element.setAttribute('aria-label', w[element.dataset.tLabel]);
-  }
+  translate(w);
   $('lang').textContent = w.otherLanguage;
   $('lang').lang = lang === 'en' ? 'zh-CN' : 'en';
   $('who').textContent = state.id;
@@ -139,7 +141,7 @@ function render() {
 }
 
 // Everything but the numbers: banner, forms, buttons, status line.
-function renderAround(w, lang) {
+function renderAround(w: Words, lang: Lang): void {
   const code = state.error?.code;
   const noId = code === 'no_id' || code === 'bad_id';
   const asksToken = code === 'unauthorized' || code === 'forbidden' || code === 'not_found';
@@ -147,7 +149,7 @@ function renderAround(w, lang) {
   $('token-form').hidden = !asksToken;
   $('forget').hidden = state.token === '';
   $('ranges').hidden = noId || asksToken;
-  for (const button of $('ranges').children) {
+  for (const button of rangeButtons()) {
     button.setAttribute('aria-pressed', String(button.dataset.range === state.range));
   }
   $('report').setAttribute('aria-busy', String(state.loading));
@@ -165,10 +167,10 @@ function renderAround(w, lang) {
   // Only the first load is announced: a voice every 30 seconds would be a nuisance.
   $('loading').textContent = state.loading && state.data === null ? w.loading : '';
   $('updated').textContent = updated;
-  $('updated').parentElement.classList.toggle('busy', state.loading);
+  $('updated').parentElement?.classList.toggle('busy', state.loading);
 }
 
-function bannerText(w, lang) {
+function bannerText(w: Words, lang: Lang): string {
   if (state.tokenBad) return w.tokenBad;
   const error = state.error;
   if (error === null) return '';
@@ -179,7 +181,8 @@ function bannerText(w, lang) {
   return w.error[error.code] + detail + stale;
 }
 
-function renderReport(w, lang) {
+function renderReport(w: Words, lang: Lang): void {
+  if (state.data === null) return;
   const { exposure, range } = state.data;
   const { totals, groups } = exposure;
   const points = filled(exposure.series, range);
@@ -195,14 +198,17 @@ function renderReport(w, lang) {
   $('chart').hidden = points.length === 0;
   $('series-details').hidden = points.length === 0;
   $('chart-empty').hidden = points.length > 0;
-  const seen = ['served', 'viewable', 'boosted_viewable'].map((name) => count(totals[name]));
-  $('chart').setAttribute('aria-label', w.chartLabel(...seen));
+  $('chart').setAttribute(
+    'aria-label',
+    w.chartLabel(count(totals.served), count(totals.viewable), count(totals.boosted_viewable)),
+  );
   // The chart measures its element, so it comes after everything is laid out.
   if (points.length > 0) chart.draw(points, range.step, lang, w);
 }
 
 async function downloadCsv() {
-  const button = $('csv');
+  const button = $<HTMLButtonElement>('csv');
+  if (state.data === null) return;
   button.disabled = true;
   try {
     const range = state.data.range;
@@ -225,15 +231,15 @@ async function downloadCsv() {
   }
 }
 
-async function submitToken(event) {
+async function submitToken(event: Event): Promise<void> {
   event.preventDefault();
-  const typed = $('token-input').value.trim();
+  const typed = $<HTMLInputElement>('token-input').value.trim();
   state.tokenBad = !tokenIsSendable(typed);
   if (state.tokenBad) {
     render();
     return;
   }
-  $('token-input').value = '';
+  $<HTMLInputElement>('token-input').value = '';
   setToken(typed);
   state.error = null;
   await refresh();
@@ -264,9 +270,9 @@ function wire() {
     state.allItems = true;
     render();
   });
-  for (const button of $('ranges').children) {
+  for (const button of rangeButtons()) {
     button.addEventListener('click', () => {
-      state.range = button.dataset.range;
+      state.range = button.dataset.range ?? 'day';
       refresh();
     });
   }

@@ -1,23 +1,46 @@
 // Exposure over time: served and viewable as nested bars, boosted as a line. Only the parts of
 // ECharts that this needs. The tooltip is drawn on the canvas (richText), so a strict CSP holds.
-// The legend is HTML, in creator.html; style.css gives it the colors of kColors.
+// The legend is HTML, in creator.html; style.css colors both.
 import { BarChart, LineChart } from 'echarts/charts';
 import { GridComponent, TooltipComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
-import { bucket, count } from './format.js';
+import { type Json, type Range, numberOf } from './api.js';
+import { type Lang, bucket, count } from './format.js';
+import type { Words } from './words.js';
 
 use([BarChart, LineChart, GridComponent, TooltipComponent, CanvasRenderer]);
 
+export interface Point {
+  ts_ms: number;
+  served: number;
+  viewable: number;
+  boosted_viewable: number;
+}
+
 const kStepMs = { hour: 3_600_000, day: 86_400_000 };
 const kPointsMax = 1_000; // 40 days of hours; more would not be readable at any width
-const kColors = { served: '#b9d8c3', viewable: '#1f6b3a', boosted_viewable: '#d9730d' };
+
+// Colors are style.css's, light or dark.
+function color(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
 
 // The answer's points and a zero for each bucket of [from, to) that the answer leaves out, so that
 // a quiet night looks like one. The grid takes its phase from the first point: where a day begins
 // is the engine's matter.
-export function filled(series, { from, to, step }) {
-  const points = new Map(series.filter((p) => Number.isFinite(p.ts_ms)).map((p) => [p.ts_ms, p]));
+export function filled(series: Json[], { from, to, step }: Range): Point[] {
+  const points = new Map<number, Point>();
+  for (const one of series) {
+    const ts_ms = numberOf(one.ts_ms);
+    if (!Number.isFinite(ts_ms)) continue;
+    points.set(ts_ms, {
+      ts_ms,
+      served: numberOf(one.served),
+      viewable: numberOf(one.viewable),
+      boosted_viewable: numberOf(one.boosted_viewable),
+    });
+  }
   if (points.size === 0) return [];
   const width = kStepMs[step];
   const first = Math.min(...points.keys());
@@ -28,8 +51,10 @@ export function filled(series, { from, to, step }) {
   return [...points.values()].sort((a, b) => a.ts_ms - b.ts_ms).slice(-kPointsMax);
 }
 
-function seriesOf(points, words) {
-  const data = (name) => points.map((p) => (Number.isFinite(p[name]) ? p[name] : 0));
+type Column = 'served' | 'viewable' | 'boosted_viewable';
+
+function seriesOf(points: Point[], words: Words) {
+  const data = (name: Column) => points.map((p) => (Number.isFinite(p[name]) ? p[name] : 0));
   return [
     {
       id: 'served',
@@ -49,11 +74,15 @@ function seriesOf(points, words) {
       symbolSize: 5,
       lineStyle: { width: 2 },
     },
-  ].map((one) => ({ ...one, itemStyle: { color: kColors[one.id] }, emphasis: { disabled: true } }));
+  ].map((one) => ({
+    ...one,
+    itemStyle: { color: color(`chart-${one.id}`) },
+    emphasis: { disabled: true },
+  }));
 }
 
-function optionOf(points, step, lang, words) {
-  const text = { color: '#3d4a42', fontSize: 12 };
+function optionOf(points: Point[], step: string, lang: Lang, words: Words) {
+  const text = { color: color('soft'), fontSize: 12 };
   return {
     animation: false,
     grid: {
@@ -68,7 +97,9 @@ function optionOf(points, step, lang, words) {
       trigger: 'axis',
       renderMode: 'richText',
       confine: true,
-      textStyle: { fontSize: 12 },
+      textStyle: { fontSize: 12, color: color('ink') },
+      backgroundColor: color('card'),
+      borderColor: color('edge'),
       valueFormatter: count,
     },
     xAxis: {
@@ -76,14 +107,14 @@ function optionOf(points, step, lang, words) {
       data: points.map((p) => bucket(p.ts_ms, step, lang, false)),
       axisTick: { show: false },
       axisLabel: { ...text, hideOverlap: true },
-      axisLine: { lineStyle: { color: '#9aa89f' } },
+      axisLine: { lineStyle: { color: color('edge') } },
     },
     yAxis: {
       type: 'value',
       minInterval: 1,
       splitNumber: 4,
       axisLabel: { ...text, formatter: count },
-      splitLine: { lineStyle: { color: '#e4eae6' } },
+      splitLine: { lineStyle: { color: color('line') } },
     },
     series: seriesOf(points, words),
   };
@@ -91,15 +122,17 @@ function optionOf(points, step, lang, words) {
 
 // A chart in `element`, drawn by draw(); follows the element's size.
 export class ExposureChart {
-  constructor(element) {
+  private readonly element_: HTMLElement;
+  private chart_: ReturnType<typeof init> | null = null;
+
+  constructor(element: HTMLElement) {
     this.element_ = element;
-    this.chart_ = null;
     new ResizeObserver(() => this.chart_?.resize()).observe(element);
   }
 
   // Requires: the element is visible. points: of filled().
-  draw(points, step, lang, words) {
-    this.chart_ ??= init(this.element_, null, { renderer: 'canvas' });
+  draw(points: Point[], step: string, lang: Lang, words: Words): void {
+    this.chart_ ??= init(this.element_, undefined, { renderer: 'canvas' });
     this.chart_.setOption(optionOf(points, step, lang, words));
   }
 }

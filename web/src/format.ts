@@ -1,0 +1,59 @@
+// Numbers, money and times as a reader in China writes them. What the API leaves out is a dash;
+// nothing is rounded except shares and paces.
+
+const kNone = '—';
+const kZone = 'Asia/Shanghai';
+const kGrouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+
+// Chinese dates; English ones day first.
+export type Lang = 'zh' | 'en';
+
+function formatsOf(locale: string) {
+  const make = (options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat(locale, { timeZone: kZone, hourCycle: 'h23', ...options });
+  return {
+    hour: make({ hour: '2-digit', minute: '2-digit' }),
+    dayHour: make({ month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' }),
+    day: make({ month: 'numeric', day: 'numeric' }),
+    date: make({ year: 'numeric', month: 'numeric', day: 'numeric' }),
+    clock: make({ hour: '2-digit', minute: '2-digit', second: '2-digit' }),
+  };
+}
+const formats = { zh: formatsOf('zh-CN'), en: formatsOf('en-GB') };
+
+export function count(value: unknown): string {
+  return typeof value === 'number' && Number.isFinite(value) ? kGrouped.format(value) : kNone;
+}
+
+// fen -> "¥1,234.56", by integer arithmetic; refunds may make it negative.
+export function yuan(fen: unknown): string {
+  if (typeof fen !== 'number' || !Number.isSafeInteger(fen)) return kNone;
+  const whole = Math.floor(Math.abs(fen) / 100);
+  const rest = String(Math.abs(fen) % 100).padStart(2, '0');
+  return `${fen < 0 ? '-' : ''}¥${kGrouped.format(whole)}.${rest}`;
+}
+
+// part of whole -> "12.3%"; a dash when there is no whole.
+export function share(part: unknown, whole: unknown = 1): string {
+  if (typeof part !== 'number' || typeof whole !== 'number') return kNone;
+  if (!Number.isFinite(part) || !Number.isFinite(whole) || whole <= 0) return kNone;
+  const percent = (part / whole) * 100;
+  return `${percent.toFixed(percent > 0 && percent < 99.95 ? 1 : 0)}%`;
+}
+
+// The start of a bucket, for the axis (short) and for the table (with its date).
+export function bucket(ts_ms: number, step: string, lang: Lang, withDate: boolean): string {
+  const { day, hour, dayHour } = formats[lang];
+  if (step === 'day') return day.format(ts_ms);
+  return withDate ? dayHour.format(ts_ms) : hour.format(ts_ms);
+}
+
+export function clock(ms: number, lang: Lang): string {
+  return formats[lang].clock.format(ms);
+}
+
+// "2026/9/20 08:00", or a dash.
+export function moment(ms: number, lang: Lang): string {
+  if (!Number.isFinite(ms)) return kNone;
+  return `${formats[lang].date.format(ms)} ${formats[lang].hour.format(ms)}`;
+}
