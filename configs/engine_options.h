@@ -58,6 +58,10 @@ struct ApiOptions {
   int64_t exposures_max = 1'000'000;  // remembered exposures to variations, 8 bytes each
 };
 
+struct ExperimentOptions {
+  int64_t stale_ms = 600'000;  // without events for longer nothing goes on by itself
+};
+
 struct ModelOptions {
   std::string dir;  // of trained models; empty: "models" in data_dir
   int64_t items_max = 10'000'000;
@@ -101,6 +105,7 @@ struct EngineOptions {
   ValueLearnerOptions value, value_second;
   int value_frozen_every_h = 0;
   ModelOptions models;
+  ExperimentOptions experiments;
   SegmentRatesOptions segments;
   RetrievalOptions retrieval;
   RankingOptions ranking;

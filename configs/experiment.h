@@ -68,6 +68,16 @@ struct Guardrail {
   double max_drop = 0, max_rise = 0;  // relative; 0: not this one
 };
 
+// How its coverage grows by itself (serving/ramp.h).
+struct Ramp {
+  std::vector<double> steps;         // ascending, 0 < step <= 1
+  Millis hold = kDay;                // of each coverage before the next
+  int64_t viewers_min = 1'000;       // of each variation, before the next
+  std::optional<double> approve_at;  // from this coverage on only after an approval
+  bool held = false;                 // by an operator
+  std::string definition;            // a hash of what the file says but for coverage and `held`
+};
+
 struct Experiment {
   std::string id;
   std::string name_zh, name_en;
@@ -84,6 +94,7 @@ struct Experiment {
   std::vector<ExperimentPrerequisite> prerequisites;
   std::vector<ExperimentVariation> variations;
   std::vector<Guardrail> guardrails;
+  std::optional<Ramp> ramp;
   std::string revision;  // first 16 hex digits of the file's SHA-256
   std::string file;
 

@@ -9,6 +9,7 @@
 #include "configs/experiment_check.h"
 #include "configs/program_campaign.h"
 #include "configs/reader.h"
+#include "features/attributes_json.h"
 #include "features/exposure_token.h"
 
 namespace shanhuo {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr size_t kVariationsMax = 20;
 constexpr size_t kListMax = 20;
+constexpr double kRampHoldHoursMax = 8'784;  // a year
 constexpr size_t kNameBytesMax = 256;
 constexpr double kWeightsOff = 1e-6;  // thirds are written with as many digits
 
@@ -202,6 +204,59 @@ void read_guardrails(MapReader& parent, Experiment& experiment) {
   }
 }
 
+void read_steps(MapReader& map, Ramp& ramp) {
+  const YamlNode* list = map.list("steps");
+  if (list == nullptr) return;
+  if (list->items.empty() || list->items.size() > kListMax) {
+    return map.error("steps", "are " + std::to_string(list->items.size()) + ", 1 to " +
+                                  std::to_string(kListMax) + " are allowed");
+  }
+  for (const YamlNode& item : list->items) {
+    double step = 0;
+    const bool good = item.kind == YamlNode::Kind::kScalar && item.plain &&
+                      parse_json_number(item.text, step) && step > 0 && step <= 1;
+    if (!good) {
+      map.error_at(item, "steps", "must be numbers above 0, at most 1");
+    } else if (!ramp.steps.empty() && step <= ramp.steps.back()) {
+      map.error_at(item, "steps", spell(step) + " must be above the step before it");
+    }
+    ramp.steps.push_back(step);
+  }
+}
+
+void read_ramp(MapReader& parent, Experiment& experiment) {
+  const YamlNode* node = parent.map("ramp");
+  if (node == nullptr) return;
+  Ramp ramp;
+  MapReader map(*node, "ramp", parent.file(), parent.errors());
+  map.require({"steps"});
+  read_steps(map, ramp);
+  double hold_h = 24, approve_at = 1;
+  map.number("hold_h", hold_h, 0, kRampHoldHoursMax);
+  ramp.hold = Millis(std::llround(hold_h * 3'600'000));
+  map.integer("viewers_min", ramp.viewers_min, 1, int64_t{1'000'000'000'000});
+  map.number("approve_at", approve_at, 0, 1);
+  if (map.has("approve_at")) ramp.approve_at = approve_at;
+  map.boolean("held", ramp.held);
+  map.finish();
+  if (!parent.has("coverage")) {
+    parent.error("ramp", "needs coverage, the share that it begins with");
+  }
+  if (experiment.holdout) parent.error("ramp", "is not for a holdout");
+  experiment.ramp = std::move(ramp);
+}
+
+// Of the file but for what the ramp itself changes, and whether it is held.
+std::string ramp_definition(Value definition) {
+  Value::Object& fields = definition.as_object();
+  std::erase_if(fields, [](const auto& field) { return field.first == "coverage"; });
+  for (auto& [name, value] : fields) {
+    if (name != "ramp") continue;
+    std::erase_if(value.as_object(), [](const auto& field) { return field.first == "held"; });
+  }
+  return revision_of(json_text(definition));
+}
+
 void read_flags(MapReader& map, Experiment& experiment) {
   map.boolean("enabled", experiment.enabled);
   map.boolean("holdout", experiment.holdout);
@@ -229,6 +284,7 @@ Experiment read_fields(MapReader& map, const RankingOptions& base) {
   read_variations(map, base, experiment);
   read_prerequisites(map, experiment);
   read_guardrails(map, experiment);
+  read_ramp(map, experiment);
   map.finish();
   return experiment;
 }
@@ -248,6 +304,7 @@ std::optional<Experiment> read_experiment(std::string_view text, const std::stri
   Experiment experiment = read_fields(map, base);
   if (errors.size() != errors_before) return std::nullopt;
   experiment.hash = BucketHash(experiment.seed, 2);
+  if (experiment.ramp) experiment.ramp->definition = ramp_definition(to_value(root));
   experiment.file = file;
   experiment.revision = revision_of(text);
   return experiment;

@@ -3,7 +3,8 @@
 //
 //   id, name {zh-CN, en}, layer, range [low, high], hash {attribute, version: 2, seed}, coverage,
 //   condition, enabled, holdout, schedule {start, end}, variations [{key, weight, set}],
-//   prerequisites [{experiment, variation}], guardrails [{metric, max_drop | max_rise}]
+//   prerequisites [{experiment, variation}], guardrails [{metric, max_drop | max_rise}],
+//   ramp {steps, hold_h, viewers_min, approve_at, held}
 //
 // What a set of files must keep, beside ids of their own: ranges of one layer never overlap,
 // whether enabled or not, so that enabling one is never refused; experiments of one layer hash one

@@ -54,6 +54,12 @@ void add_api(EngineOptions& o, std::vector<Option>& table) {
   add("exposures_max", &api.exposures_max, 8, 1e10, "", "remembered exposures, 8 bytes each");
 }
 
+void add_experiments(EngineOptions& o, std::vector<Option>& table) {
+  const SectionOf add{table, "experiments"};
+  add("stale_ms", &o.experiments.stale_ms, 1'000, kDayMs, "ms",
+      "engine time without events after which no ramp goes on by itself");
+}
+
 void add_stream(EngineOptions& o, std::vector<Option>& table) {
   SectionOf add{table, "log"};
   add("queue_bytes_max", &o.log.queue_bytes_max, 1 << 16, 1e12, "bytes",
@@ -183,6 +189,7 @@ std::vector<Option> option_table(EngineOptions& options) {
   add_top(options, table);
   add_http(options, table);
   add_api(options, table);
+  add_experiments(options, table);
   add_stream(options, table);
   add_kafka(options, table);
   add_features(options, table);

@@ -72,6 +72,26 @@ void write_fields(JsonWriter& json, const Experiment& experiment, const Exposure
   write_texts(json, "refused", refused_of(experiment.file, errors));
 }
 
+void write_ramp(JsonWriter& json, const Ramp& ramp, const ExperimentWatch::Shown& shown) {
+  json.key("ramp");
+  json.begin_object();
+  json.field("state", ramp_state_name(shown.view.state));
+  json.field("why", shown.view.why);
+  json.key("steps");
+  json.begin_array();
+  for (const double step : ramp.steps) json.value(step);
+  json.end_array();
+  json.field("since_ms", shown.memory.since.count());
+  if (shown.view.next) {
+    json.field("next", *shown.view.next);
+    json.field("due_ms", shown.view.due.count());
+  }
+  json.field("viewers_min", ramp.viewers_min);
+  if (ramp.approve_at) json.field("approve_at", *ramp.approve_at);
+  json.field("approved_by", shown.memory.approved_by);
+  json.end_object();
+}
+
 void write_assignment(JsonWriter& json, const Experiment& experiment,
                       const Assignment& assignment) {
   json.begin_object();
@@ -141,6 +161,9 @@ void HttpApi::show_experiment(Call& call) {
   json.begin_object();
   write_fields(json, experiment, exposures_of(engine_.metrics()), engine_.experiments().errors(),
                engine_.time().now());
+  if (const auto shown = engine_.watch().ramp(experiment)) {
+    write_ramp(json, *experiment.ramp, *shown);
+  }
   const Result<std::string> text = engine_.experiments().text(id);
   json.key("definition");
   write_value(json, text.ok() ? definition_of(text.value()) : Value());

@@ -66,6 +66,16 @@ void HttpApi::get_audit(Call& call) {
   call.respond(json_answer(200, std::move(out)));
 }
 
+void HttpApi::approve_experiment(Call& call) {
+  const std::shared_ptr<const ExperimentSet> set = engine_.experiments().current();
+  const int index = set->find(call.arguments[0]);
+  if (index < 0) return call.respond(problem(404, "", "no such experiment"));
+  const Status approved = engine_.watch().approve(set->experiments()[static_cast<size_t>(index)],
+                                                  call.principal.caller);
+  if (!approved.ok()) return call.respond(problem(approved.error()));
+  show_experiment(call);
+}
+
 void HttpApi::get_boosting(Call& call) {
   const BoostingSwitch& boosting = engine_.boosting();
   std::string out;

@@ -143,7 +143,7 @@ Status Engine::open_parts(CheckpointStore::Fence fence) {
   reload_experiments();
   // Broken ones do not keep it from starting: its pages say that they go without.
   if (!experiments_.errors().empty()) experiments_.go_without();
-  return {};
+  return open_watch();
 }
 
 // Each partition of interactions has memories of its own, and its share of their budgets.

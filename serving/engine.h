@@ -6,6 +6,7 @@
 //   data_dir/state              checkpoints; state.N where engines share the folder (member.h)
 //   data_dir/token.keys         signs exposure tokens
 //   data_dir/decisions.counter  numbers of decisions
+//   data_dir/ramps.json         how far ramps of experiments are
 //   data_dir/changes.ndjson, revisions   who changed which program or experiment, and their texts
 //
 // Threads: the fold (streaming/pipeline.h), upkeep (programs, prices, calibration; every 100 ms),
@@ -39,6 +40,7 @@
 #include "serving/decision_book.h"
 #include "serving/engine_log.h"
 #include "serving/engine_time.h"
+#include "serving/experiment_watch.h"
 #include "serving/metrics.h"
 #include "serving/model_shelf.h"
 #include "serving/ranker.h"
@@ -82,7 +84,8 @@ class Engine {
   // books of changes and revisions, when this returns (configs/config_store.h).
   Result<ConfigChange> write_config(ConfigKind kind, std::string_view id, const ConfigEdit& edit,
                                     const std::optional<std::string>& if_revision,
-                                    const std::string& who, ConfigErrors& wrong);
+                                    const std::string& who, ConfigErrors& wrong,
+                                    const std::string& why = {});
   Result<ConfigChange> remove_config(ConfigKind kind, std::string_view id,
                                      const std::optional<std::string>& if_revision,
                                      const std::string& who);
@@ -118,6 +121,7 @@ class Engine {
   const ProgramStore& programs() const { return programs_; }
   const ExperimentStore& experiments() const { return experiments_; }
   const BoostingSwitch& boosting() const { return boosting_; }
+  ExperimentWatch& watch() { return *watch_; }
   const PriceController& prices() const { return prices_; }
   ValueModels values() const { return values_.models(); }
   const TrafficBook& requests() const { return requests_; }
@@ -144,7 +148,8 @@ class Engine {
                                    const std::vector<AppendRecord>& records);
   bool wait_applied(Topic topic, const Appended& appended);
   ConfigStore& store_of(ConfigKind kind);
-  Status note(const ConfigChange& change, const std::string& who);
+  Status note(const ConfigChange& change, const std::string& who, const std::string& why = {});
+  Status open_watch();
   Status note_file(ConfigChange& change);
   void note_files(const ConfigStore& store, const ConfigStore::Texts& before);
   void take_over_programs();
@@ -196,6 +201,7 @@ class Engine {
   std::unique_ptr<DecisionBook> decisions_;
   std::unique_ptr<ChangeBook> changes_;
   std::unique_ptr<RevisionBook> revisions_;
+  std::unique_ptr<ExperimentWatch> watch_;
   std::unique_ptr<Ranker> ranker_;
   std::vector<std::unique_ptr<FoldObserver>> observers_;
   std::unique_ptr<SeedPrices> seed_prices_;

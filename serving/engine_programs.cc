@@ -127,6 +127,7 @@ void Engine::upkeep() {
       reload(programs_, "programs");
       reload_experiments();
       reload_boosting();
+      watch_->tick();
     }
     refresh_world();
     if (const auto world = world_.get(); rounds % 10 == 0 || graduates_of != &world->programs()) {

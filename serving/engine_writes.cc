@@ -71,19 +71,21 @@ ConfigStore& Engine::store_of(ConfigKind kind) {
 }
 
 // Both texts are kept, so that the change can be looked at and undone.
-Status Engine::note(const ConfigChange& change, const std::string& who) {
+Status Engine::note(const ConfigChange& change, const std::string& who, const std::string& why) {
   for (const std::string* text : {&change.before, &change.after}) {
     if (const Status saved = revisions_->save(*text); !saved.ok()) return saved;
   }
+  const std::string what = why.empty() ? change.what : change.what + "; " + why;
   return changes_->append(
-      {clock_.now(), who, change.kind, change.id, change.what, change.from, change.to});
+      {clock_.now(), who, change.kind, change.id, what, change.from, change.to});
 }
 
 Result<ConfigChange> Engine::write_config(ConfigKind kind, std::string_view id,
                                           const ConfigEdit& edit,
                                           const std::optional<std::string>& if_revision,
-                                          const std::string& who, ConfigErrors& wrong) {
-  const auto journal = [&](const ConfigChange& change) { return note(change, who); };
+                                          const std::string& who, ConfigErrors& wrong,
+                                          const std::string& why) {
+  const auto journal = [&](const ConfigChange& change) { return note(change, who, why); };
   Result<ConfigChange> change = store_of(kind).write(id, edit, if_revision, journal, wrong);
   refresh_world();
   return change;
@@ -94,6 +96,26 @@ Result<ConfigChange> Engine::set_boosting(bool enabled,
                                           const std::string& who) {
   return boosting_.write(enabled, if_revision,
                          [&](const ConfigChange& change) { return note(change, who); });
+}
+
+Status Engine::open_watch() {
+  const auto write = [this](const std::string& id, Value patch, const std::string& revision,
+                            const std::string& who, const std::string& why) -> Status {
+    ConfigErrors wrong;
+    const auto changed =
+        write_config(ConfigKind::kExperiment, id, experiments_.patch(std::move(patch)), revision,
+                     who, wrong, why);
+    if (!changed.ok()) return changed.error();
+    return {};
+  };
+  auto watch = ExperimentWatch::open(
+      options_.data_dir,
+      {experiments_, metrics_, boosting_, *changes_, Millis(options_.experiments.stale_ms),
+       [this] { return time_.now(); }, [this] { return pipeline_->watermark(); },
+       [this] { return clock_.now(); }, write});
+  if (!watch.ok()) return watch.error();
+  watch_ = std::move(watch).value();
+  return {};
 }
 
 Result<ConfigChange> Engine::remove_config(ConfigKind kind, std::string_view id,

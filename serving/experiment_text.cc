@@ -79,9 +79,18 @@ std::string experiments_table(json::Value answer) {
 }
 
 std::string experiment_text(json::Value experiment) {
-  return headline(experiment) + variation_lines(experiment) + "revision " +
+  return headline(experiment) + variation_lines(experiment) + ramp_text(experiment) + "revision " +
          text_member(experiment, "revision") + "\n" +
          texts(experiment.find("refused"), "refused: ") + history_text(experiment);
+}
+
+std::string ramp_text(json::Value experiment) {
+  const json::Value ramp = experiment.find("ramp");
+  if (!ramp.present()) return "";
+  const std::string approved = text_member(ramp, "approved_by");
+  return "ramp at " + percent(real_of(experiment.find("coverage"))) + ": " +
+         text_member(ramp, "state") + ", " + text_member(ramp, "why") +
+         (approved.empty() ? "" : "; approved by " + approved) + "\n";
 }
 
 std::string history_text(json::Value answer) {

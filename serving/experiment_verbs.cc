@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kAllowed =
     "ls, show ID, history ID, enable ID, disable ID, put FILE, delete ID, diff ID [FROM [TO]], "
-    "revert ID REVISION, why VIEWER";
+    "revert ID REVISION, why VIEWER, approve ID, ramp ID [hold|continue]";
 
 std::string object_of(std::string_view key, std::string_view value) {
   std::string body;
@@ -42,8 +42,8 @@ Result<std::string> before_last(ApiClient& client, const std::string& target) {
   if (!value.ok()) return value.error();
   for (const json::Value change : value.value().find("history").elements()) {
     const std::string from = text_member(change, "from");
-    if (!from.empty()) return from;
-    break;
+    if (!from.empty() && from != text_member(change, "to")) return from;
+    if (from.empty()) break;
   }
   return Error{ErrorCode::kNotFound, "there is no change to show; name a revision"};
 }
@@ -74,6 +74,15 @@ int diff(const CliArguments& arguments, const std::string& target) {
   return kExitDone;
 }
 
+int hold_ramp(const CliArguments& arguments, const std::string& target) {
+  const std::string& what = arguments.operands[2];
+  if (what != "hold" && what != "continue") {
+    return bad_usage(arguments, "'" + what + "' is not allowed; allowed: hold, continue");
+  }
+  const char* body = what == "hold" ? R"({"ramp":{"held":true}})" : R"({"ramp":{"held":false}})";
+  return show(arguments, "PATCH", target, body, ramp_text);
+}
+
 }  // namespace
 
 int experiment_verb(const CliArguments& arguments) {
@@ -91,7 +100,10 @@ int experiment_verb(const CliArguments& arguments) {
     return show(arguments, "POST", target + "/revert", object_of("to", arguments.operands[2]),
                 experiment_text);
   }
+  if (what == "ramp" && count == 3) return hold_ramp(arguments, target);
   if (count == 2) {
+    if (what == "ramp") return show(arguments, "GET", target, "", ramp_text);
+    if (what == "approve") return show(arguments, "POST", target + ":approve", "{}", ramp_text);
     if (what == "show") return show(arguments, "GET", target, "", experiment_text);
     if (what == "history") return show(arguments, "GET", target + "/history", "", history_text);
     if (what == "enable") return set_enabled(arguments, target, true, experiment_text);

@@ -11,11 +11,12 @@
 namespace shanhuo {
 
 // ls | show|history|enable|disable|delete ID | put FILE | diff ID [FROM [TO]] | revert ID REVISION
-// | why VIEWER
+// | why VIEWER | approve ID | ramp ID [hold|continue]
 int experiment_verb(const CliArguments& arguments);
 
 std::string experiments_table(json::Value answer);
 std::string experiment_text(json::Value experiment);
+std::string ramp_text(json::Value experiment);  // empty: it has none
 std::string history_text(json::Value answer);
 std::string assignments_table(json::Value answer);
 

@@ -34,8 +34,12 @@ struct Pattern {
     const bool open_end = !segments.empty() && segments.back() == "*";
     if (open_end ? path.size() < segments.size() : path.size() != segments.size()) return false;
     for (size_t i = 0; i < segments.size(); ++i) {
-      if (segments[i].starts_with('{') || segments[i] == "*") {
+      if (segments[i] == "*") {
         arguments.push_back(path[i]);
+      } else if (segments[i].starts_with('{')) {
+        const std::string_view verb = segments[i].substr(segments[i].find('}') + 1);  // ":approve"
+        if (!path[i].ends_with(verb) || path[i].size() == verb.size()) return false;
+        arguments.push_back(path[i].substr(0, path[i].size() - verb.size()));
       } else if (segments[i] != path[i]) {
         return false;
       }
@@ -77,6 +81,7 @@ std::span<const Route> HttpApi::routes() {
       Route{"GET", "/v1/experiments/{id}/history", kOperate, true,
             &HttpApi::get_experiment_history},
       Route{"POST", "/v1/experiments/{id}/revert", kOperate, true, &HttpApi::revert_experiment},
+      Route{"POST", "/v1/experiments/{id}:approve", kOperate, true, &HttpApi::approve_experiment},
       Route{"POST", "/v1/assign", kFeed, false, &HttpApi::assign},
       Route{"GET", "/api/features/{client_key}", kOpen, false, &HttpApi::sdk_features},
       Route{"GET", "/v1/models", kOperate, true, &HttpApi::list_models},

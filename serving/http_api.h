@@ -44,7 +44,8 @@ class HttpApi {
   };
   struct Route {
     std::string_view method;
-    std::string_view path;  // "/v1/items/{id}"; a last segment "*" takes the rest
+    std::string_view
+        path;  // "/v1/items/{id}", "/v1/x/{id}:verb"; a last segment "*" takes the rest
     RouteClass access;
     bool waits;  // runs on the worker
     void (HttpApi::*handler)(Call&);
@@ -107,6 +108,7 @@ class HttpApi {
   std::optional<ConfigBody> read_config(Call& call);
   void change_config(Call& call, ConfigKind kind, const ConfigEdit& edit, const ConfigBody& body);
   // api_safety.cc
+  void approve_experiment(Call& call);
   void get_audit(Call& call);
   void get_boosting(Call& call);
   void put_boosting(Call& call);

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What keeps operators safe, from outside: the book of changes that cannot be edited unseen, and
-the switch of all boosting.
+"""What keeps operators safe, from outside: the book of changes that cannot be edited unseen, the
+switch of all boosting, and ramps that go on by themselves.
 Run: SHANHUO_BIN=... python3 tests/api_safety_test.py"""
 
 import json
 import subprocess
 import unittest
 
-from engine_process import BIN, READY_S, Engine, EngineTest, good, program
+from engine_process import BIN, READY_S, T0, Engine, EngineTest, Events, good, program
 
 EXPERIMENT = """id: boost
 layer: ranking
@@ -15,7 +15,17 @@ variations:
   - {key: control, weight: 0.5}
   - {key: more, weight: 0.5, set: {ranking.insertions_max: 3}}
 """
+RAMP = """# carefully
+id: boost
+layer: ranking
+coverage: 0.1   # by the ramp
+ramp: {steps: [0.1, 0.5, 1.0], hold_h: 24, viewers_min: 3, approve_at: 1.0}
+variations:
+  - {key: control, weight: 0.5}
+  - {key: more, weight: 0.5, set: {ranking.insertions_max: 3}}
+"""
 LIVE_S = 1
+HOUR_MS = 3_600_000
 
 
 def run(*arguments):
@@ -81,6 +91,120 @@ class AuditTest(unittest.TestCase):
         listed = run("audit", "ls", "--to", f"http://{self.engine.address}", "--token",
                      self.engine.token)
         self.assertIn("anna  program goods\n  priority: 2 -> 3", listed.stdout)
+
+
+class RampTest(unittest.TestCase):
+    """A caller's clock: hours pass with the next request."""
+
+    def setUp(self):
+        self.engine = Engine(start=False, settings={"clock": "caller"})
+        self.addCleanup(self.engine.close)
+        self.engine.settings["token_file"] = str(self.engine.config_dir / "tokens")
+        self.tokens = {name: new_token(self.engine, role, name) for name, role in (
+            ("anna", "operator"), ("bob", "operator"), ("root", "admin"))}
+        self.engine.start()
+        self.put(RAMP)
+        self.now = T0
+        self.tick(0)
+
+    def call(self, who, method, target, body=None):
+        self.engine.token = self.tokens[who]
+        try:
+            return self.engine.ask(method, target, body)
+        finally:
+            self.engine.token = self.tokens["root"]
+
+    def put(self, text):
+        answer = self.call("anna", "PUT", "/v1/experiments/boost", {"yaml": text})
+        self.assertEqual(answer.status, 200, answer)
+
+    def shown(self):
+        return self.call("anna", "GET", "/v1/experiments/boost").json
+
+    def tick(self, hours, event=True):
+        """So much later, with a request and, if wanted, something that a viewer did."""
+        self.now += int(hours * HOUR_MS)
+        self.engine.rank(["a"], user_id="clock", now_ms=self.now)
+        if event:
+            self.engine.send(Events(self.now)("click", "a", f"at-{self.now}"))
+
+    def meet(self, count=200):
+        for i in range(count):
+            self.engine.rank(["a"], user_id=f"viewer-{i}", now_ms=self.now)
+
+    def wait_ramp(self, state, coverage):
+        seen = []
+
+        def reached():
+            shown = self.shown()
+            seen.append((shown["ramp"]["state"], shown["coverage"], shown["ramp"]["why"]))
+            return seen[-1][:2] == (state, coverage)
+        try:
+            self.engine.wait_until(reached)
+        except AssertionError:
+            self.fail(f"{seen[-1]} {self.engine.stderr()}")
+
+    def file(self):
+        return (self.engine.config_dir / "experiments" / "boost.yaml").read_text(encoding="utf-8")
+
+    def test_it_goes_on_after_its_hold_with_enough_viewers_and_live_data_alone(self):
+        self.wait_ramp("waits", 0.1)
+        self.tick(25, event=False)
+        self.wait_ramp("stale", 0.1)
+        self.tick(0)
+        self.wait_ramp("thin", 0.1)
+        self.meet()
+        self.wait_ramp("waits", 0.5)  # the next step has begun
+        self.assertEqual(self.file(), RAMP.replace("coverage: 0.1 ", "coverage: 0.5 "))
+        change = self.shown()["history"][0]
+        self.assertEqual(change["who"], "ramp")
+        self.assertRegex(change["what"], r"^coverage: 0.1 -> 0.5; viewers: control \d+, more \d+$")
+
+    def test_it_keeps_its_place_over_a_kill_and_counts_viewers_anew(self):
+        self.wait_ramp("waits", 0.1)
+        self.engine.wait_until((self.engine.data_dir / "ramps.json").exists)
+        self.tick(12)
+        self.engine.wait_durable()
+        self.engine.restart()
+        self.tick(13)
+        self.wait_ramp("thin", 0.1)
+        self.meet()
+        self.wait_ramp("waits", 0.5)
+
+    def test_past_approve_at_another_operator_must_approve(self):
+        self.put(RAMP.replace("coverage: 0.1", "coverage: 0.5"))
+        self.wait_ramp("waits", 0.5)
+        self.tick(25)
+        self.meet(40)
+        self.wait_ramp("approval", 0.5)
+        approve = "/v1/experiments/boost:approve"
+        self.assertEqual(self.call("anna", "POST", approve, {}).status, 409)  # wrote it
+        self.assertEqual(self.call("bob", "POST", "/v1/experiments/no:approve", {}).status, 404)
+        answer = self.call("bob", "POST", approve, {})
+        self.assertEqual((answer.status, answer.json["ramp"]["approved_by"]), (200, "bob"), answer)
+        self.wait_ramp("done", 1)
+        changes = self.call("anna", "GET", "/v1/audit?limit=2").json["changes"]
+        self.assertEqual([each["who"] for each in changes], ["ramp", "bob"])
+
+    def test_an_approval_is_about_what_was_approved(self):
+        approve = "/v1/experiments/boost:approve"
+        self.assertEqual(self.call("bob", "POST", approve, {}).json["ramp"]["approved_by"], "bob")
+        self.put(RAMP.replace("max: 3", "max: 2"))
+        self.assertEqual(self.shown()["ramp"]["approved_by"], "")
+
+    def test_verbs_hold_it_and_let_it_go_on(self):
+        to = ("--to", f"http://{self.engine.address}", "--token", self.tokens["bob"])
+        self.wait_ramp("waits", 0.1)
+        held = run("experiment", "ramp", "boost", "hold", *to)
+        self.assertEqual(held.stdout, "ramp at 10.0 %: held, an operator holds it\n", held.stderr)
+        self.tick(25)
+        self.meet()
+        self.wait_ramp("held", 0.1)
+        run("experiment", "ramp", "boost", "continue", *to)
+        self.wait_ramp("waits", 0.5)
+        self.assertEqual(run("experiment", "approve", "boost", *to).returncode, 1)  # wrote it
+        shown = run("experiment", "ramp", "boost", *to).stdout
+        self.assertIn("ramp at 50.0 %: waits, until ", shown)
 
 
 class BoostingTest(EngineTest):

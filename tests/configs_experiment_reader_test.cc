@@ -65,6 +65,26 @@ std::vector<Broken> broken_heads() {
   };
 }
 
+std::string ramp(const std::string& value) {
+  return experiment_text("a", {{"coverage", "0.01"}, {"ramp", value}});
+}
+
+std::vector<Broken> broken_ramps() {
+  return {
+      {{ramp("{hold_h: 1}")}, "ramp.steps: is missing"},
+      {{ramp("{steps: []}")}, "ramp.steps: are 0, 1 to 20 are allowed"},
+      {{ramp("{steps: [0.1, much]}")}, "ramp.steps: must be numbers above 0, at most 1"},
+      {{ramp("{steps: [0.1, 0.1]}")}, "ramp.steps: 0.1 must be above the step before it"},
+      {{ramp("{steps: [1], hold_h: -1}")}, "ramp.hold_h: -1 is too small"},
+      {{ramp("{steps: [1], viewers_min: 0}")}, "ramp.viewers_min: 0 is too small"},
+      {{ramp("{steps: [1], approve_at: 2}")}, "ramp.approve_at: 2 is too large"},
+      {{ramp("{steps: [1], approve: 0.5}")}, "ramp.approve: unknown key"},
+      {{with("ramp", "{steps: [0.1, 1]}")}, "ramp: needs coverage"},
+      {{experiment_text("a", {{"coverage", "0.1"}, {"holdout", "true"}, {"ramp", "{steps: [1]}"}})},
+       "ramp: is not for a holdout"},
+  };
+}
+
 std::vector<Broken> broken_variations() {
   return {
       {{with("schedule", "{start: 2026-13-01T00:00:00Z}")},
@@ -140,7 +160,7 @@ std::vector<Broken> broken_prerequisites_and_sets() {
 // Every rule once.
 std::vector<Broken> broken_files() {
   std::vector<Broken> all = broken_heads();
-  for (const auto& more : {broken_variations(), broken_prerequisites_and_sets()}) {
+  for (const auto& more : {broken_ramps(), broken_variations(), broken_prerequisites_and_sets()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

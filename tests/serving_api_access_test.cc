@@ -59,6 +59,7 @@ const std::map<std::string, std::set<Who>>& table() {
       {"DELETE /v1/experiments/{id}", kOperates},
       {"GET /v1/experiments/{id}/history", kOperates},
       {"POST /v1/experiments/{id}/revert", kOperates},
+      {"POST /v1/experiments/{id}:approve", kOperates},
       {"POST /v1/assign", kFeeds},
       {"GET /api/features/{client_key}", kOpenToAll},
       {"GET /v1/models", kOperates},

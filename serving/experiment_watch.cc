@@ -1,0 +1,132 @@
+#include "serving/experiment_watch.h"
+
+#include <cstdio>
+#include <vector>
+
+namespace shanhuo {
+namespace {
+
+constexpr const char* kRamp = "ramp";
+constexpr size_t kHistoryMax = 1'000;
+
+std::string viewers_text(const Experiment& experiment, const std::vector<uint64_t>& viewers) {
+  std::string text = "viewers:";
+  for (size_t i = 0; i < viewers.size(); ++i) {
+    text += (i == 0 ? " " : ", ") + experiment.variations[i].key + " " + std::to_string(viewers[i]);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ExperimentWatch>> ExperimentWatch::open(const std::string& data_dir,
+                                                               ExperimentWatchParts parts) {
+  Result<RampBook> ramps = RampBook::open(data_dir + "/ramps.json");
+  if (!ramps.ok()) return ramps.error();
+  return std::unique_ptr<ExperimentWatch>(
+      new ExperimentWatch(std::move(parts), std::move(ramps).value()));
+}
+
+RampFacts ExperimentWatch::facts_of(const Experiment& experiment) const {
+  RampFacts facts;
+  facts.now = parts_.now();
+  facts.last_event = parts_.last_event();
+  facts.stale = parts_.stale;
+  facts.boosting = parts_.boosting.enabled();
+  facts.viewers.resize(experiment.variations.size());
+  for (const CounterFamily::Series& series : parts_.metrics.experiment_exposures.read()) {
+    if (series.label_values[0] != experiment.id) continue;
+    for (size_t i = 0; i < experiment.variations.size(); ++i) {
+      if (experiment.variations[i].key == series.label_values[1]) facts.viewers[i] = series.count;
+    }
+  }
+  return facts;
+}
+
+// Another definition begins anew; another coverage, its hold.
+RampMemory ExperimentWatch::memory_of(const Experiment& experiment, Millis now) {
+  const RampMemory* known = ramps_.find(experiment.id);
+  const bool same = known != nullptr && known->definition == experiment.ramp->definition;
+  RampMemory memory = same ? *known : RampMemory();
+  if (same && memory.coverage == experiment.coverage) return memory;
+  memory.definition = experiment.ramp->definition;
+  memory.coverage = experiment.coverage;
+  memory.since = now;
+  if (now.count() > 0) ramps_.set(experiment.id, memory);  // else nobody has said what time it is
+  return memory;
+}
+
+void ExperimentWatch::step(const Experiment& experiment) {
+  const RampFacts facts = facts_of(experiment);
+  RampMemory memory = memory_of(experiment, facts.now);
+  const RampView view = ramp_view(experiment, memory, facts);
+  if (view.state != RampState::kReady) return;
+  const Status written =
+      parts_.write(experiment.id, Value(Value::Object{{"coverage", Value(*view.next)}}),
+                   experiment.revision, kRamp, viewers_text(experiment, facts.viewers));
+  if (!written.ok()) {
+    std::fprintf(stderr, "ramp of %s: %s\n", experiment.id.c_str(),
+                 written.error().message.c_str());
+    return;
+  }
+  memory.coverage = *view.next;
+  memory.since = facts.now;
+  ramps_.set(experiment.id, std::move(memory));
+}
+
+void ExperimentWatch::tick() {
+  const std::shared_ptr<const ExperimentSet> set = parts_.experiments.current();
+  if (set->missing() || parts_.now().count() == 0) return;
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  for (const Experiment& experiment : set->experiments()) {
+    if (!experiment.ramp) continue;
+    ids.push_back(experiment.id);
+    step(experiment);
+  }
+  ramps_.keep(ids);
+  const Status saved = ramps_.save();
+  if (!saved.ok()) std::fprintf(stderr, "ramps: %s\n", saved.error().message.c_str());
+}
+
+std::optional<ExperimentWatch::Shown> ExperimentWatch::ramp(const Experiment& experiment) {
+  if (!experiment.ramp) return std::nullopt;
+  const RampFacts facts = facts_of(experiment);
+  const std::lock_guard lock(mutex_);
+  RampMemory memory = memory_of(experiment, facts.now);
+  RampView view = ramp_view(experiment, memory, facts);
+  return Shown{std::move(view), std::move(memory)};
+}
+
+// Since its file came to be; switching it on or off is not writing it, nor is what the engine does.
+bool ExperimentWatch::has_written(const Experiment& experiment, const std::string& who) const {
+  for (const RecordedChange& change :
+       parts_.changes.last("experiment", experiment.id, kHistoryMax)) {
+    const bool switched =
+        change.what.starts_with("enabled: ") && change.what.find(';') == std::string::npos;
+    if (change.who == who && change.from != change.to && !switched) return true;
+    if (change.from.empty()) break;
+  }
+  return false;
+}
+
+Status ExperimentWatch::approve(const Experiment& experiment, const std::string& who) {
+  if (!experiment.ramp || !experiment.ramp->approve_at) {
+    return Error{ErrorCode::kConflict, "it has no ramp with approve_at: nothing to approve"};
+  }
+  if (has_written(experiment, who)) {
+    return Error{ErrorCode::kConflict, who + " has written it: another operator must approve"};
+  }
+  const std::lock_guard lock(mutex_);
+  RampMemory memory = memory_of(experiment, parts_.now());
+  if (!memory.approved_by.empty()) return {};
+  const Status noted =
+      parts_.changes.append({parts_.wall_now(), who, "experiment", experiment.id, "ramp approved",
+                             experiment.revision, experiment.revision});
+  if (!noted.ok()) return noted;
+  memory.approved_by = who;
+  ramps_.set(experiment.id, std::move(memory));
+  return ramps_.save();
+}
+
+}  // namespace shanhuo

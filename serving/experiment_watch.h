@@ -1,0 +1,68 @@
+// Looks after the experiments that run: takes the next step of a ramp when it may be taken
+// (ramp.h), through the same files, books and checks as an operator's change, on behalf of "ramp".
+//
+// Thread-safe. tick() reads and writes files: one upkeep thread calls it a few times a second.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "configs/boosting_switch.h"
+#include "configs/experiment_store.h"
+#include "serving/change_book.h"
+#include "serving/metrics.h"
+#include "serving/ramp.h"
+
+namespace shanhuo {
+
+// What the watch works with; all of it outlives it and is thread-safe.
+struct ExperimentWatchParts {
+  const ExperimentStore& experiments;
+  const Metrics& metrics;
+  const BoostingSwitch& boosting;
+  ChangeBook& changes;
+  Millis stale;                             // ExperimentOptions::stale_ms
+  std::function<Millis()> now, last_event;  // engine time
+  std::function<Millis()> wall_now;
+  // Changes an experiment that is at `revision`, saying why in the book of changes.
+  std::function<Status(const std::string& id, Value patch, const std::string& revision,
+                       const std::string& who, const std::string& why)>
+      write;
+};
+
+class ExperimentWatch {
+ public:
+  static Result<std::unique_ptr<ExperimentWatch>> open(const std::string& data_dir,
+                                                       ExperimentWatchParts parts);
+
+  // Failures to write go to stderr and are tried again by the next tick.
+  void tick();
+
+  struct Shown {
+    RampView view;
+    RampMemory memory;
+  };
+  // nullopt: it has no ramp.
+  std::optional<Shown> ramp(const Experiment& experiment);
+  // On behalf of `who`. kConflict: it has nothing to approve, or `who` has written it.
+  Status approve(const Experiment& experiment, const std::string& who);
+
+ private:
+  ExperimentWatch(ExperimentWatchParts parts, RampBook ramps)
+      : parts_(std::move(parts)), ramps_(std::move(ramps)) {}
+
+  RampFacts facts_of(const Experiment& experiment) const;
+  bool has_written(const Experiment& experiment, const std::string& who) const;
+  // These require that mutex_ is held.
+  RampMemory memory_of(const Experiment& experiment, Millis now);
+  void step(const Experiment& experiment);
+
+  const ExperimentWatchParts parts_;
+  std::mutex mutex_;
+  RampBook ramps_;  // guarded by mutex_
+};
+
+}  // namespace shanhuo
