@@ -172,7 +172,8 @@ int run() {
   bench.write_programs(catalogue.categories());
   bench.open();
   bench.put(catalogue.items());
-  auto access = Access::open({});
+  const WallClock clock;
+  auto access = Access::open({}, clock);
   CHECK(access.ok());
   HttpApi api(*bench.engine, *access.value());
   HttpServerOptions options;

@@ -91,7 +91,8 @@ HttpRequest request_of(std::string body) {
 }
 
 void measure_requests(Engine& engine, const Sizes& size) {
-  auto access = Access::open({});
+  const WallClock clock;
+  auto access = Access::open({}, clock);
   CHECK(access.ok());
   HttpApi api(engine, *access.value());
   std::vector<int64_t> wall, cpu;

@@ -17,24 +17,8 @@
 namespace shanhuo {
 namespace {
 
-constexpr size_t kDigestHexDigits = 64;  // of SHA-256
-constexpr size_t kTokenBytes = 32;
 constexpr size_t kTokenTextBytesMax = 512;  // longer ones are refused unhashed
 constexpr size_t kFileBytesMax = 1 << 20;
-constexpr std::string_view kBlanks = " \t\r";
-
-constexpr std::pair<std::string_view, Role> kRoles[] = {{"feed", Role::kFeed},
-                                                        {"ingest", Role::kIngest},
-                                                        {"creator", Role::kCreator},
-                                                        {"operator", Role::kOperator},
-                                                        {"admin", Role::kAdmin}};
-
-struct Entry {
-  std::string digest;  // sha256_hex() of the token
-  Principal principal;
-};
-using Table = std::vector<Entry>;
-
 // What tells one version of a file from the next.
 struct FileStamp {
   ino_t inode = 0;
@@ -43,96 +27,6 @@ struct FileStamp {
   mode_t mode = 0;
   bool operator==(const FileStamp&) const = default;
 };
-
-// The digest of a line, whichever case its digits have; empty when it is none.
-std::string parse_digest(std::string_view text) {
-  if (text.size() != kDigestHexDigits) return {};
-  std::string digest(text);
-  for (char& c : digest) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-  const bool hex = digest.find_first_not_of("0123456789abcdef") == std::string::npos;
-  return hex ? digest : std::string();
-}
-
-std::optional<Role> parse_role(std::string_view name) {
-  for (const auto& [text, role] : kRoles) {
-    if (text == name) return role;
-  }
-  return std::nullopt;
-}
-
-// Takes the next word off `line`; empty at its end or at a comment.
-std::string_view next_word(std::string_view& line) {
-  line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
-  if (line.empty() || line.front() == '#') return {};
-  const size_t end = std::min(line.find_first_of(kBlanks), line.size());
-  const std::string_view word = line.substr(0, end);
-  line.remove_prefix(end);
-  return word;
-}
-
-// Role and id of "creator:c-17" or "feed".
-Result<Principal> parse_role_word(std::string_view word) {
-  const size_t colon = word.find(':');
-  const std::optional<Role> role = parse_role(word.substr(0, colon));
-  if (!role) {
-    return Error{ErrorCode::kInvalid, "role '" + std::string(word.substr(0, colon)) +
-                                          "' is not feed, ingest, creator, operator or admin"};
-  }
-  const bool has_id = colon != std::string_view::npos;
-  if (has_id != (*role == Role::kCreator)) {
-    return Error{ErrorCode::kInvalid, "creator, and no other role, takes ':' and a creator id"};
-  }
-  Principal principal{*role, has_id ? std::string(word.substr(colon + 1)) : "", ""};
-  if (has_id && !valid_id(principal.creator_id)) {
-    return Error{ErrorCode::kInvalid, "the creator id must be 1..128 bytes of UTF-8"};
-  }
-  return principal;
-}
-
-Result<Entry> parse_line(std::string_view digest_word, std::string_view rest) {
-  Entry entry;
-  entry.digest = parse_digest(digest_word);
-  if (entry.digest.empty()) {
-    return Error{ErrorCode::kInvalid, "the line must begin with a SHA-256 of 64 hex digits"};
-  }
-  Result<Principal> principal = parse_role_word(next_word(rest));
-  if (!principal.ok()) return principal.error();
-  entry.principal = std::move(principal).value();
-  const std::string_view name = next_word(rest);
-  entry.principal.caller = name.empty() ? digest_word.substr(0, 8) : name;
-  if (!valid_id(entry.principal.caller)) {
-    return Error{ErrorCode::kInvalid, "the name must be 1..128 bytes of UTF-8"};
-  }
-  if (!next_word(rest).empty()) {
-    return Error{ErrorCode::kInvalid, "a line holds digest, role and one name"};
-  }
-  return entry;
-}
-
-Result<Table> parse_table(std::string_view text, const AccessOptions& options) {
-  Table table;
-  std::set<std::string> seen;
-  for (size_t number = 1; !text.empty(); ++number) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const std::string_view digest = next_word(line);
-    if (digest.empty()) continue;
-    const std::string place = options.token_file + ":" + std::to_string(number);
-    Result<Entry> entry = parse_line(digest, line);
-    if (!entry.ok()) return entry.error().within(place);
-    if (!seen.insert(entry.value().digest).second) {
-      return Error{ErrorCode::kInvalid, "the same token twice"}.within(place);
-    }
-    if (table.size() == options.tokens_max) {
-      return Error{ErrorCode::kInvalid,
-                   "more than " + std::to_string(options.tokens_max) + " tokens"}
-          .within(place);
-    }
-    table.push_back(std::move(entry).value());
-  }
-  return table;
-}
 
 Result<FileStamp> stamp_of(const std::string& path) {
   struct stat info {};
@@ -174,17 +68,25 @@ bool accepted_type(std::string_view type) {
          type == "application/x-protobuf" || type == "application/merge-patch+json";
 }
 
+HttpResponse too_many(int64_t wait_ns) {
+  constexpr int64_t kSecondNs = 1'000'000'000;
+  HttpResponse response = problem(429, "", "more requests a second than this token may send");
+  response.with("retry-after", std::to_string((wait_ns + kSecondNs - 1) / kSecondNs));
+  return response;
+}
+
 }  // namespace
 
 struct Access::Impl {
-  explicit Impl(AccessOptions o) : options(std::move(o)) {}
+  Impl(AccessOptions o, const Clock& c) : options(std::move(o)), clock(c) {}
 
   bool has_tokens() const { return !options.token_file.empty(); }
   bool allowed_host(std::string_view host) const;
   Status load();
 
   const AccessOptions options;
-  Published<Table> table{std::make_shared<const Table>()};
+  const Clock& clock;
+  Published<TokenTable> table{std::make_shared<const TokenTable>()};
   mutable std::mutex mutex;
   FileStamp stamp;  // guarded by mutex: of the version last looked at, good or bad
 };
@@ -203,9 +105,10 @@ Status Access::Impl::load() {
   stamp = now.value();
   const Result<std::string> text = read_file(options.token_file);
   if (!text.ok()) return text.error();
-  Result<Table> parsed = parse_table(text.value(), options);
+  Result<TokenTable> parsed =
+      TokenTable::parse(text.value(), options.token_file, options.tokens_max, *table.get());
   if (!parsed.ok()) return parsed.error();
-  table.set(std::make_shared<const Table>(std::move(parsed).value()));
+  table.set(std::make_shared<const TokenTable>(std::move(parsed).value()));
   return {};
 }
 
@@ -227,13 +130,6 @@ bool may(Role role, RouteClass route) {
   return (kRows[static_cast<size_t>(role)] & bit(route)) != 0;
 }
 
-std::string_view role_name(Role role) {
-  for (const auto& [text, known] : kRoles) {
-    if (known == role) return text;
-  }
-  return "nobody";
-}
-
 bool may_see_creator(const Principal& principal, std::string_view creator_id) {
   return principal.role != Role::kCreator || principal.creator_id == creator_id;
 }
@@ -241,8 +137,8 @@ bool may_see_creator(const Principal& principal, std::string_view creator_id) {
 Access::Access(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Access::~Access() = default;
 
-Result<std::unique_ptr<Access>> Access::open(AccessOptions options) {
-  auto impl = std::make_unique<Impl>(std::move(options));
+Result<std::unique_ptr<Access>> Access::open(AccessOptions options, const Clock& clock) {
+  auto impl = std::make_unique<Impl>(std::move(options), clock);
   if (impl->has_tokens()) {
     const Status loaded = impl->load();
     if (!loaded.ok()) return loaded.error();
@@ -284,12 +180,11 @@ std::optional<Principal> Access::authenticate(std::string_view authorization) co
   const std::string_view token = authorization.substr(kScheme.size());
   if (token.size() > kTokenTextBytesMax) return std::nullopt;
   const std::string digest = sha256_hex(token);
-  const std::shared_ptr<const Table> table = impl_->table.get();
-  const Entry* found = nullptr;
-  for (const Entry& entry : *table) {  // to the end: the time tells nothing about the table
-    if (equal_secrets(entry.digest, digest)) found = &entry;
+  const std::shared_ptr<const TokenTable> table = impl_->table.get();
+  const TokenEntry* const found = table->find(digest);
+  if (found == nullptr || (found->until && *found->until <= impl_->clock.now())) {
+    return std::nullopt;
   }
-  if (found == nullptr) return std::nullopt;
   return found->principal;
 }
 
@@ -299,6 +194,11 @@ std::optional<HttpResponse> Access::admit(const HttpRequest& request, RouteClass
   std::optional<Principal> caller = authenticate(request.header("authorization"));
   if (!caller && route == RouteClass::kOpen) caller = Principal{};  // probes and SDKs send anything
   const bool anonymous = caller && caller->role == Role::kNobody;
+  if (caller && caller->limit) {
+    if (const int64_t wait_ns = caller->limit->wait_ns(impl_->clock.monotonic_ns()); wait_ns > 0) {
+      return too_many(wait_ns);
+    }
+  }
   if (caller && may(caller->role, route)) {
     principal = *std::move(caller);
     return std::nullopt;
@@ -308,7 +208,7 @@ std::optional<HttpResponse> Access::admit(const HttpRequest& request, RouteClass
                    "the role " + std::string(role_name(caller->role)) + " may not do this");
   }
   HttpResponse response =
-      problem(401, "", anonymous ? "a bearer token is needed" : "unknown token");
+      problem(401, "", anonymous ? "a bearer token is needed" : "unknown or expired token");
   response.with("www-authenticate", "Bearer realm=\"shanhuo\"");
   return response;
 }
@@ -329,23 +229,6 @@ std::string Access::permission_warning() const {
   constexpr mode_t kOthers = S_IRWXG | S_IRWXO;
   if (!impl_->has_tokens() || (impl_->stamp.mode & kOthers) == 0) return {};
   return impl_->options.token_file + " can be used by others than its owner; chmod 600 it";
-}
-
-Result<NewToken> make_token(std::string_view role, std::string_view creator_id,
-                            std::string_view name) {
-  std::string role_word(role);
-  if (!creator_id.empty()) role_word.append(":").append(creator_id);
-  const Result<Principal> parsed = parse_role_word(role_word);
-  if (!parsed.ok()) return parsed.error();
-  for (const std::string_view word : {creator_id, name}) {
-    if (!word.empty() && (!valid_id(word) || word.find_first_of(" \t#") != word.npos)) {
-      return Error{ErrorCode::kInvalid, "ids and names in a token file hold no blanks and no '#'"};
-    }
-  }
-  std::string token = random_token(kTokenBytes);
-  std::string line = sha256_hex(token) + " " + role_word;
-  if (!name.empty()) line.append(" ").append(name);
-  return NewToken{std::move(token), std::move(line)};
 }
 
 }  // namespace shanhuo

@@ -1,11 +1,5 @@
 // Who may do what (contract 2.10). Bearer tokens of 256 random bits; the engine keeps their SHA-256
-// alone, in a file the operator edits:
-//
-//   line    = digest SP role [":" creator_id] [SP name]      one token
-//   digest  = 64 hex digits, SHA-256 of the token's text
-//   role    = "feed" | "ingest" | "creator" | "operator" | "admin"    creator alone takes an id
-//   name    = the caller, for logs and idempotence; else the digest's first 8 digits
-//   "#" starts a comment after a blank or at the start; empty lines are skipped
+// alone, in a file the operator edits (token_table.h), with an end and a rate where it says so.
 //
 // Without a token file everybody is admin, which is safe only on loopback: check_listen() refuses
 // other addresses, and check_request() refuses pages of other sites that reach us through a browser
@@ -21,12 +15,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "serving/http.h"
+#include "serving/token_table.h"
 
 namespace shanhuo {
-
-enum class Role : uint8_t { kNobody, kFeed, kIngest, kCreator, kOperator, kAdmin };
 
 // What a route asks for.
 enum class RouteClass : uint8_t {
@@ -39,13 +33,6 @@ enum class RouteClass : uint8_t {
 };
 
 bool may(Role role, RouteClass route);
-std::string_view role_name(Role role);
-
-struct Principal {
-  Role role = Role::kNobody;
-  std::string creator_id;  // of Role::kCreator
-  std::string caller;      // name of the token; "local" without a token file, "" for nobody
-};
 
 // False means 404: a creator never learns which other ids exist.
 bool may_see_creator(const Principal& principal, std::string_view creator_id);
@@ -61,7 +48,8 @@ class Access {
  public:
   // Reads the token file when there is one. kInvalid with file:line: what, for a bad line, a
   // duplicate digest or too many; kIo when it cannot be read.
-  static Result<std::unique_ptr<Access>> open(AccessOptions options);
+  // `clock` must outlive it.
+  static Result<std::unique_ptr<Access>> open(AccessOptions options, const Clock& clock);
   ~Access();
 
   // kInvalid when there is no token file and the listen address is not loopback.
@@ -77,7 +65,7 @@ class Access {
   std::optional<Principal> authenticate(std::string_view authorization) const;
 
   // Both steps for one route: nullopt and `principal` set, or the answer (401 with
-  // www-authenticate, 403, or what check_request says).
+  // www-authenticate, 403, 429 with retry-after, or what check_request says).
   std::optional<HttpResponse> admit(const HttpRequest& request, RouteClass route,
                                     Principal& principal) const;
 
@@ -93,15 +81,5 @@ class Access {
   explicit Access(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-struct NewToken {
-  std::string token;  // 43 characters of base64url; shown once, stored nowhere
-  std::string line;   // for the token file, without a newline
-};
-
-// kInvalid for an unknown role, a creator without an id (or another role with one), or a name
-// with blanks or '#'.
-Result<NewToken> make_token(std::string_view role, std::string_view creator_id,
-                            std::string_view name);
 
 }  // namespace shanhuo

@@ -55,7 +55,7 @@ Result<std::unique_ptr<DayEngine>> DayEngine::open(
     if (!written.ok()) return written.error();
   }
   options.data_dir = at + "/data";
-  auto access = Access::open({});
+  auto access = Access::open({}, day->clock_);
   if (!access.ok()) return access.error();
   day->access_ = std::move(access).value();
   if (const Status first = day->start(options); !first.ok()) return first.error();

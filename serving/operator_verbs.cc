@@ -1,45 +1,22 @@
 #include "serving/operator_verbs.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 
 #include "base/json_writer.h"
 #include "configs/program_store.h"
 #include "configs/yaml.h"
-#include "serving/access.h"
 #include "serving/api_client.h"
 #include "serving/terminal.h"
 
 namespace shanhuo {
 namespace {
 
-constexpr FlagSpec kFlags[] = {
-    {"file", FlagSpec::Kind::kText, "FILE", "appends the line to this token file"},
-};
-
 constexpr FlagSpec kRevisionFlags[] = {
     {"if-revision", FlagSpec::Kind::kText, "REV", "put, delete: only if the file is at it"},
 };
 
 std::string done_text(json::Value) { return "done\n"; }
-
-// Readable by its owner alone when it is new.
-Status append_line(const std::string& path, const std::string& line) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return Error{ErrorCode::kIo, path + ": " + std::strerror(errno)};
-  const std::string text = line + "\n";
-  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const int error = errno;
-  if (::close(file) != 0 || !written) {
-    return Error{ErrorCode::kIo, path + ": " + std::strerror(written ? errno : error)};
-  }
-  return {};
-}
 
 // {"yaml": the file as it is, comments and all}
 Result<std::string> file_body(const CliArguments& arguments) {
@@ -116,7 +93,6 @@ int delete_one(const CliArguments& arguments, const std::string& target) {
   return show(arguments, "DELETE", target + query, "", done_text);
 }
 
-const std::span<const FlagSpec> kTokenFlags = kFlags;
 const std::span<const FlagSpec> kProgramFlags = kRevisionFlags;
 
 int stats_verb(const CliArguments& arguments) {
@@ -181,41 +157,6 @@ int backup_verb(const CliArguments& arguments) {
   json.field("directory", std::filesystem::absolute(arguments.operands[0]).string());
   json.end_object();
   return show(arguments, "POST", "/v1/backups", body, done_text);
-}
-
-int token_verb(const CliArguments& arguments) {
-  if (arguments.operands[0] != "new") {
-    return bad_usage(arguments, "'" + arguments.operands[0] +
-                                    "' is not allowed; allowed: new ROLE[:CREATOR] [NAME]");
-  }
-  std::string role = arguments.operands[1], creator;
-  if (const size_t colon = role.find(':'); colon != role.npos) {
-    creator = role.substr(colon + 1);
-    role.resize(colon);
-  }
-  const Result<NewToken> made =
-      make_token(role, creator, arguments.operands.size() > 2 ? arguments.operands[2] : "");
-  if (!made.ok()) return bad_usage(arguments, made.error().message);
-  const NewToken& token = made.value();
-  const std::string file = arguments.text("file");
-  if (!file.empty()) {
-    const Status appended = append_line(file, token.line);
-    if (!appended.ok()) return fail(arguments, appended.error());
-  }
-  if (arguments.json) {
-    std::string out;
-    JsonWriter json(out);
-    json.begin_object();
-    json.field("token", token.token);
-    json.field("line", token.line);
-    json.end_object();
-    std::printf("%s\n", out.c_str());
-  } else {
-    std::printf("token: %s\n%s%s\n", token.token.c_str(),
-                file.empty() ? "line for the token file: " : ("added to " + file + ": ").c_str(),
-                token.line.c_str());
-  }
-  return kExitDone;
 }
 
 int restore_verb(const CliArguments& arguments) {

@@ -21,7 +21,7 @@ int program_verb(const CliArguments& arguments);
 int model_verb(const CliArguments& arguments);
 int user_verb(const CliArguments& arguments);    // show ID | forget ID
 int backup_verb(const CliArguments& arguments);  // DIR, on the engine's machine
-int token_verb(const CliArguments& arguments);   // new ROLE[:CREATOR] [NAME]
+int token_verb(const CliArguments& arguments);   // new ROLE[:CREATOR] [NAME] | rotate NAME
 int restore_verb(const CliArguments& arguments);
 
 // What verbs over the API share. One call; what comes back is printed as it is with --json, else

@@ -265,7 +265,8 @@ int serve_verb(const CliArguments& arguments) {
   AccessOptions access_options;
   access_options.token_file = options.token_file;
   access_options.listen_host = server.value().host;
-  Result<std::unique_ptr<Access>> access = Access::open(access_options);
+  const WallClock clock;
+  Result<std::unique_ptr<Access>> access = Access::open(access_options, clock);
   if (!access.ok()) return fail(access.error());
   if (const Status status = access.value()->check_listen(); !status.ok())
     return fail(status.error());

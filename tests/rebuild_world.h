@@ -41,7 +41,7 @@ class LiveEngine {
     auto opened = Engine::open(options, config_dir, clock_);
     CHECK(opened.ok());
     engine = std::move(opened).value();
-    access_ = std::move(Access::open({})).value();
+    access_ = std::move(Access::open({}, clock_)).value();
     api_ = std::make_unique<HttpApi>(*engine, *access_);
   }
 

@@ -2,10 +2,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
+#include "configs/reader.h"
 #include "serving/access.h"
 
 namespace shanhuo {
@@ -18,6 +22,11 @@ AccessOptions options(std::string token_file, std::string listen_host = "127.0.0
   made.listen_host = std::move(listen_host);
   made.hosts = std::move(hosts);
   return made;
+}
+
+ManualClock& clock() {
+  static ManualClock manual(Millis(1'790'000'000'000));  // 2026-09-21T13:33:20Z
+  return manual;
 }
 
 class TokenFile {
@@ -34,18 +43,18 @@ class TokenFile {
   }
   const std::string& path() const { return path_; }
   std::unique_ptr<Access> open() const {
-    auto access = Access::open(options(path_));
+    auto access = Access::open(options(path_), clock());
     EXPECT_TRUE(access.ok()) << access.error().message;
     return std::move(access).value();
   }
-  std::string error() const { return Access::open(options(path_)).error().message; }
+  std::string error() const { return Access::open(options(path_), clock()).error().message; }
 
  private:
   const std::string path_;
 };
 
-NewToken token(std::string_view role, std::string_view creator = "", std::string_view name = "") {
-  auto made = make_token(role, creator, name);
+NewToken token(std::string_view role, const TokenTerms& terms = {}) {
+  auto made = make_token(role, terms);
   EXPECT_TRUE(made.ok()) << made.error().message;
   return std::move(made).value();
 }
@@ -58,7 +67,7 @@ HttpRequest request(std::string method, std::string_view host = "127.0.0.1:8080"
 }
 
 std::unique_ptr<Access> without_tokens(AccessOptions wanted = {}) {
-  return std::move(Access::open(std::move(wanted))).value();
+  return std::move(Access::open(std::move(wanted), clock())).value();
 }
 
 int status_of(const std::optional<HttpResponse>& response) {
@@ -108,7 +117,7 @@ TEST(Access, KnowsTokensByTheirDigest) {
 
 TEST(Access, MakesTokensThatItsFileAccepts) {
   TokenFile file;
-  const NewToken feed = token("feed", "", "app"), creator = token("creator", "c-17");
+  const NewToken feed = token("feed", {"app", "", ""}), creator = token("creator:c-17");
   EXPECT_EQ(feed.token.size(), 43u);
   EXPECT_NE(feed.token, creator.token);
   EXPECT_EQ(feed.line.find(feed.token), std::string::npos);
@@ -124,11 +133,18 @@ TEST(Access, MakesTokensThatItsFileAccepts) {
 }
 
 TEST(Access, RefusesToMakeTokensThatItsFileWouldNotAccept) {
-  EXPECT_FALSE(make_token("root", "", "").ok());
-  EXPECT_FALSE(make_token("creator", "", "").ok());
-  EXPECT_FALSE(make_token("feed", "c-1", "").ok());
-  EXPECT_FALSE(make_token("feed", "", "two words").ok());
-  EXPECT_FALSE(make_token("feed", "", "a#b").ok());
+  for (const char* role : {"root", "creator", "feed:c-1", "creator:two words", "creator:a#b"}) {
+    EXPECT_FALSE(make_token(role, {}).ok()) << role;
+  }
+  for (const TokenTerms& terms : {TokenTerms{"two words", "", ""},
+                                  {"a#b", "", ""},
+                                  {"a=b", "", ""},
+                                  {"", "tomorrow", ""},
+                                  {"", "", "0"},
+                                  {"", "", "many"},
+                                  {"", "", "1e9"}}) {
+    EXPECT_FALSE(make_token("feed", terms).ok()) << terms.name << terms.until << terms.rate;
+  }
 }
 
 TEST(Access, NamesTheLineThatIsWrong) {
@@ -142,12 +158,106 @@ TEST(Access, NamesTheLineThatIsWrong) {
       {digest + " admin:x", ":1: creator, and no other role"},
       {digest + " creator:", ":1: the creator id"},
       {digest + " feed a b", ":1: a line holds"},
+      {digest + " feed until=2026-13-01T00:00:00Z", ":1: until: '2026-13-01T00:00:00Z' is no time"},
+      {digest + " feed until=2026-01-01T00:00:00Z a until=2026-01-01T00:00:00Z",
+       ":1: until stands twice"},
+      {digest + " feed rate=0.001", ":1: rate: '0.001' is not 0.01..1000000"},
+      {digest + " feed rate=1 rate=1", ":1: rate stands twice"},
       {digest + " feed\n" + digest + " admin", ":2: the same token twice"}};
   for (const auto& [text, wanted] : cases) {
     file.write(text);
     EXPECT_NE(file.error().find(file.path() + wanted), std::string::npos) << file.error();
   }
-  EXPECT_EQ(Access::open(options("/nonexistent/tokens")).error().code, ErrorCode::kIo);
+  EXPECT_EQ(Access::open(options("/nonexistent/tokens"), clock()).error().code, ErrorCode::kIo);
+}
+
+TEST(Access, ATokenIsUnknownFromItsEndOn) {
+  TokenFile file;
+  const NewToken feed = token("feed", {"app", "2026-09-21T22:00:00+08:00", ""});
+  EXPECT_TRUE(feed.line.ends_with(" feed app until=2026-09-21T22:00:00+08:00"));
+  file.write(feed.line);
+  const auto access = file.open();
+  const Millis end = parse_rfc3339("2026-09-21T14:00:00Z").value();
+  clock().set(end - Millis(1));
+  EXPECT_TRUE(access->authenticate("Bearer " + feed.token));
+  clock().set(end);
+  EXPECT_FALSE(access->authenticate("Bearer " + feed.token));
+  HttpRequest late = request("GET");
+  late.headers.add("Authorization", "Bearer " + feed.token);
+  Principal nobody;
+  EXPECT_EQ(access->admit(late, RouteClass::kFeed, nobody)->status, 401);
+}
+
+TEST(Access, ATokenSendsNoMoreThanItsRateAlsoAfterAReload) {
+  TokenFile file;
+  const NewToken slow = token("feed", {"slow", "", "0.01"}),
+                 fast = token("feed", {"fast", "", "3"});
+  file.write(slow.line + "\n" + fast.line);
+  const auto access = file.open();
+  const auto asked = [&](const NewToken& sender, RouteClass route) {
+    HttpRequest from = request("GET");
+    from.headers.add("Authorization", "Bearer " + sender.token);
+    Principal principal;
+    return access->admit(from, route, principal);
+  };
+  EXPECT_FALSE(asked(slow, RouteClass::kFeed));
+  const auto refused = asked(slow, RouteClass::kFeed);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 429);
+  const std::pair<std::string, std::string> later{"retry-after", "100"};
+  EXPECT_EQ(std::count(refused->headers.begin(), refused->headers.end(), later), 1);
+  EXPECT_EQ(asked(slow, RouteClass::kOpen)->status, 429);
+  EXPECT_FALSE(asked(fast, RouteClass::kFeed));  // others are not held up
+  file.write(slow.line + "  # the same\n" + fast.line);
+  EXPECT_TRUE(access->reload_if_changed().value());
+  EXPECT_EQ(asked(slow, RouteClass::kFeed)->status, 429);
+}
+
+// Of one that asks all the time: at the start a burst of a second's worth, then the rate.
+TEST(RateLimit, LetsItsRatePassAndABurstOfASecond) {
+  for (const double rate : {0.5, 1.0, 7.0, 1'000.0}) {
+    RateLimit limit(rate);
+    int64_t passed = 0, now_ns = 5;
+    const double seconds = 20;
+    for (const int64_t end = static_cast<int64_t>(seconds * 1e9); now_ns < end;) {
+      const int64_t wait_ns = limit.wait_ns(now_ns);
+      passed += wait_ns == 0;
+      if (wait_ns > 0) {
+        EXPECT_GT(limit.wait_ns(now_ns + wait_ns - 1), 0);
+      }
+      now_ns += wait_ns;
+    }
+    EXPECT_NEAR(static_cast<double>(passed), rate * seconds + std::max(1.0, rate), 1.5) << rate;
+  }
+}
+
+TEST(RateLimit, LetsNoMorePassOfManyThreads) {
+  RateLimit limit(1'000);
+  std::atomic<int> passed{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 5'000; ++i) passed += limit.wait_ns(0) == 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(passed, 1'000);
+}
+
+TEST(TokenTable, RotationAddsATokenOfTheSameKindAndEndsTheOldOnes) {
+  const NewToken old = token("creator:c-17", {"anna", "", "5"}), other = token("feed");
+  const NewToken ending = token("creator:c-17", {"anna", "2026-09-21T21:40:00+08:00", "5"});
+  const std::string text =
+      "# all\n" + old.line + "\n" + ending.line + "\n" + other.line + "  # app\n";
+  const std::string until = "2026-09-21T22:00:00+08:00";
+  const RotatedTokens rotated = rotate_tokens(text, "tokens", "anna", until).value();
+  EXPECT_EQ(rotated.old, 2);
+  EXPECT_EQ(rotated.text, "# all\n" + old.line.substr(0, 64) + " creator:c-17 anna until=" + until +
+                              " rate=5\n" + ending.line + "\n" + other.line + "  # app\n" +
+                              rotated.token.line + "\n");
+  EXPECT_TRUE(rotated.token.line.ends_with(" creator:c-17 anna rate=5"));
+  EXPECT_EQ(rotate_tokens(text, "tokens", "bert", until).error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(rotate_tokens("nonsense", "tokens", "anna", until).ok());
 }
 
 TEST(Access, AnswersUnauthorizedBeforeForbidden) {
@@ -206,7 +316,7 @@ TEST(Access, WithoutTokensListensOnLoopbackAlone) {
     EXPECT_FALSE(without_tokens(options("", host))->check_listen().ok()) << host;
   }
   TokenFile file;
-  auto open = Access::open(options(file.path(), "0.0.0.0"));
+  auto open = Access::open(options(file.path(), "0.0.0.0"), clock());
   EXPECT_TRUE(open.value()->check_listen().ok());
 }
 

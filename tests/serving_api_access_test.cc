@@ -110,9 +110,7 @@ class ApiAccess : public ::testing::Test {
     std::ofstream tokens(folder_ / "tokens");
     for (const Who who : {kFeed, kIngest, kCreator, kOperator, kAdmin}) {
       const std::string_view name = kNames[who];
-      const size_t colon = std::min(name.find(':'), name.size());
-      const auto made =
-          make_token(name.substr(0, colon), colon < name.size() ? name.substr(colon + 1) : "", "");
+      const auto made = make_token(name, {});
       ASSERT_TRUE(made.ok()) << made.error().message;
       tokens << made.value().line << "\n";
       bearer_[who] = "Bearer " + made.value().token;
@@ -127,7 +125,7 @@ class ApiAccess : public ::testing::Test {
     engine_ = std::move(engine).value();
     AccessOptions access;
     access.token_file = folder_ / "tokens";
-    auto opened = Access::open(access);
+    auto opened = Access::open(access, clock_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     access_ = std::move(opened).value();
     api_ = std::make_unique<HttpApi>(*engine_, *access_);

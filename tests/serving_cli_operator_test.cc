@@ -174,20 +174,20 @@ TEST(UserVerb, ShowsAndForgets) {
 TEST(TokenVerb, MakesATokenOrSaysWhyNot) {
   CliArguments arguments;
   arguments.json = true;
-  const Printed made = run(
-      [](const CliArguments& a) {
-        CliArguments parsed =
-            parse_arguments({"token", "", "", 0, 9, kTokenFlags, nullptr}, {}).value();
-        parsed.operands = a.operands;
-        parsed.json = a.json;
-        return token_verb(parsed);
-      },
-      arguments, {"new", "creator:c1", "phone"});
+  const auto token = [](const CliArguments& a) {
+    CliArguments parsed =
+        parse_arguments({"token", "", "", 0, 9, kTokenFlags, nullptr}, {}).value();
+    parsed.operands = a.operands;
+    parsed.json = a.json;
+    return token_verb(parsed);
+  };
+  const Printed made = run(token, arguments, {"new", "creator:c1", "phone"});
   EXPECT_EQ(made.code, kExitDone);
   EXPECT_THAT(made.out, ::testing::ContainsRegex("\"token\":\"[A-Za-z0-9_-]{43}\""));
   EXPECT_THAT(made.out, HasSubstr("creator:c1 phone"));
   ::testing::internal::CaptureStderr();
-  EXPECT_EQ(run(token_verb, arguments, {"new", "king"}).code, kExitUsage);
+  EXPECT_EQ(run(token, arguments, {"new", "king"}).code, kExitUsage);
+  EXPECT_EQ(run(token, arguments, {"rotate", "anna"}).code, kExitUsage);  // of which file?
   EXPECT_NE(::testing::internal::GetCapturedStderr(), "");
 }
 
