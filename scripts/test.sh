@@ -110,23 +110,28 @@ run_bench() { run_ctest release -L '^bench$'; }
 # The pages' types; each page in every state against an engine of the test's own, then against the
 # real one.
 run_web() {
-  local work status=0
+  local work page status=0
   if (cd web && npx --no-install tsc); then
     echo "1 passed, 0 failed"
   else
     echo "0 passed, 1 failed"
     status=1
   fi
-  node tests/web/creator_page_test.mjs 2>&1 || status=1
+  for page in creator operator; do
+    node "tests/web/${page}_page_test.mjs" 2>&1 || status=1
+  done
   work=$(mktemp -d)
   (
     set -e
     shanhuo=build/release/shanhuo
     source scripts/lib.sh
-    start_engine "$work/log" --config configs/demo/engine.yaml --set clock=wall \
+    cp -r configs/demo "$work/config"  # what operators switch is written there
+    start_engine "$work/log" --config "$work/config/engine.yaml" --set clock=wall \
       --data-dir "$work/data" --listen 127.0.0.1:0
     trap 'stop_children "$engine_pid"' EXIT
-    SHANHUO_URL=$engine_url node tests/web/creator_page_test.mjs 2>&1
+    for page in creator operator; do
+      SHANHUO_URL=$engine_url node "tests/web/${page}_page_test.mjs" 2>&1
+    done
   ) || status=1
   rm -rf "$work"
   return $status

@@ -101,6 +101,7 @@ std::span<const Route> HttpApi::routes() {
       Route{"GET", "/openapi.json", kOpen, false, &HttpApi::openapi},
       Route{"GET", "/", kOpen, false, &HttpApi::page},
       Route{"GET", "/creator", kOpen, false, &HttpApi::page},
+      Route{"GET", "/operate", kOpen, false, &HttpApi::page},
       Route{"GET", "/static/*", kOpen, false, &HttpApi::page},
       Route{"GET", "/favicon.ico", kOpen, false, &HttpApi::favicon},
   };

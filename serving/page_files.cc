@@ -104,7 +104,8 @@ void PageFiles::add_folder(const std::string& folder, const std::string& prefix,
     const std::string_view type = type_of(name);
     if (type.empty() || !plain_name(name) || !name.ends_with(ending)) continue;
     if (files_.size() == kFilesMax) return;
-    const std::string path = folder + "/" + name;
+    std::string path = folder;
+    path.append("/").append(name);
     std::optional<std::string> bytes = read_regular(path);
     if (!bytes) continue;
     File& file = files_[prefix + name];

@@ -79,6 +79,7 @@ const std::map<std::string, std::set<Who>>& table() {
       {"GET /openapi.json", kOpenToAll},
       {"GET /", kOpenToAll},
       {"GET /creator", kOpenToAll},
+      {"GET /operate", kOpenToAll},
       {"GET /static/*", kOpenToAll},
       {"GET /favicon.ico", kOpenToAll},
   };

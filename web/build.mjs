@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const kPages = ['creator'];
+const kPages = ['creator', 'operate'];
 const kFirstLoadBytesMax = 400_000; // of a page with all that it loads, as brotli sends it
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));

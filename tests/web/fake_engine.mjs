@@ -22,10 +22,10 @@ const kNames = [
   'boosted_viewable',
   'boosted_orders',
 ];
-const kCsp =
+export const kCsp =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
   "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-const dist = new URL('../../web/dist/', import.meta.url);
+export const webDist = new URL('../../web/dist/', import.meta.url);
 const kTypes = { html: 'text/html', js: 'text/javascript', css: 'text/css' };
 
 // What the engine serves of web/dist: { path: [file, content type] }.
@@ -35,8 +35,8 @@ export async function pageFiles() {
     const type = kTypes[name.split('.').at(-1)];
     if (type) files[path] = [name, `${type}; charset=utf-8`];
   };
-  for (const name of await readdir(dist)) add(`/${name.replace(/\.html$/, '')}`, name);
-  for (const name of await readdir(new URL('static/', dist))) {
+  for (const name of await readdir(webDist)) add(`/${name.replace(/\.html$/, '')}`, name);
+  for (const name of await readdir(new URL('static/', webDist))) {
     add(`/static/${name}`, `static/${name}`);
   }
   return files;
@@ -143,7 +143,7 @@ async function answer(engine, request, response) {
   const file = engine.files[url.pathname];
   if (file) {
     response.writeHead(200, { 'content-type': file[1] });
-    return response.end(await readFile(new URL(file[0], dist)));
+    return response.end(await readFile(new URL(file[0], webDist)));
   }
   if (url.pathname === '/favicon.ico') return response.writeHead(204).end();
   if (!/^\/v1\/creators\/[^/]+\/exposure$/.test(url.pathname))

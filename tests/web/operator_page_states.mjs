@@ -1,0 +1,220 @@
+// The operators' page against fake_operator.mjs, in every state that it has.
+import assert from 'node:assert/strict';
+import { eventually, hasNoHorizontalScroll, openPhone, picture, test, text } from './browser.mjs';
+import { enterToken } from './browser.mjs';
+import { freshWorld, kOperatorToken, startFakeOperator } from './fake_operator.mjs';
+
+let fake;
+const kWide = { width: 1280, height: 900 };
+const kNarrow = { width: 375, height: 740 };
+const kNasty = '<img src=x onerror="document.title=1"><script>1</script>';
+
+export async function freshOperator() {
+  fake ??= await startFakeOperator();
+  fake.world = freshWorld();
+}
+export const closeOperator = () => fake?.close();
+
+async function openPage({ viewport = kWide, more = '' } = {}) {
+  const page = await openPhone(fake.url, { viewport });
+  await page.goto(`${fake.url}/operate${more}`);
+  if (fake.world.token !== '') await enterToken(page, kOperatorToken);
+  await page.locator('#report').waitFor();
+  return page;
+}
+
+const ownNoise = (page) => page.noise.filter((line) => !line.startsWith('Failed to load resource'));
+const writes = () => fake.world.requests.filter(({ method }) => method !== 'GET');
+const toggle = (page, id) => page.locator(`[data-action=toggle][data-id="${id}"]`);
+const dialogText = (page) => text(page, '#dialog-body');
+const kiwi = (page) => text(page, '[data-program=shibadong-kiwi]');
+const apply = (page) => page.locator('#dialog [data-action=apply]');
+
+export function operatorTests() {
+  for (const [viewport, name] of [
+    [kWide, '1280'],
+    [kNarrow, '375'],
+  ]) {
+    test(`programs and experiments fit ${name} px in both languages, without noise`, async () => {
+      const page = await openPage({ viewport });
+      assert.equal(await page.locator('#programs > li').count(), 2);
+      assert.match(await kiwi(page), /65,000 \/ 130,000/);
+      assert.match(await kiwi(page), /频次已满 60\.0%[^]*constructor/);
+      assert.match(await text(page, '[data-experiment=stronger-boost]'), /4,021/);
+      await hasNoHorizontalScroll(page);
+      await picture(page, `operate-zh-${name}`);
+      await page.locator('#lang').click();
+      assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+      const words = (await page.locator('body').innerText()).replace('中文', '');
+      assert.doesNotMatch(words, /\p{Script=Han}/u);
+      assert.match(words, /forecast 128,000 \(121,000 to 134,000\)/);
+      await hasNoHorizontalScroll(page);
+      assert.deepEqual(ownNoise(page), []);
+      await picture(page, `operate-en-${name}`);
+    });
+  }
+  test('a switch asks first, and goes with the revision that was looked at', async () => {
+    const page = await openPage();
+    await toggle(page, 'shibadong-kiwi').click();
+    await apply(page).waitFor();
+    assert.match(await dialogText(page), /不再插入[^]*65,120[^]*130,000/);
+    assert.equal(writes().length, 0);
+    await picture(page, 'operate-confirm');
+    await apply(page).click();
+    await page.locator('#dialog').waitFor({ state: 'hidden' });
+    assert.deepEqual(writes(), [
+      {
+        method: 'PATCH',
+        path: '/v1/programs/shibadong-kiwi',
+        body: { enabled: false, if_revision: 'rev-shibadong-kiwi-1' },
+      },
+    ]);
+    await eventually(async () => {
+      assert.equal(await toggle(page, 'shibadong-kiwi').getAttribute('aria-checked'), 'false');
+    });
+    assert.match(await text(page, '#notice'), /十八洞猕猴桃/);
+  });
+  test('switching on shows what recent traffic says of it', async () => {
+    const page = await openPage();
+    await toggle(page, 'cold-start').click();
+    await apply(page).waitFor();
+    const said = await dialogText(page);
+    assert.match(said, /31（20 到 39），目标 40, 达不到[^]*more than there is/);
+  });
+  test('an experiment shows who goes where, in its layer', async () => {
+    const page = await openPage();
+    await toggle(page, 'stronger-boost').click();
+    await apply(page).waitFor();
+    const said = await dialogText(page);
+    assert.match(said, /stronger：20\.0%，ranking\.user_loss_budget: 0\.03/);
+    assert.equal(await page.locator('.layer-chart .taken').count(), 1);
+  });
+  test('all boosting off is said on the page', async () => {
+    const page = await openPage();
+    await toggle(page, 'all').click();
+    await apply(page).click();
+    await page.locator('#boosting-off').waitFor();
+    assert.deepEqual(writes().at(-1).body, { enabled: false, if_revision: 'b1' });
+  });
+  failureTests();
+  keyboardTests();
+}
+
+function failureTests() {
+  test('somebody was faster: said, with who it was, and nothing applied', async () => {
+    const page = await openPage();
+    await toggle(page, 'shibadong-kiwi').click();
+    await apply(page).waitFor();
+    fake.world.faster = true;
+    await apply(page).click();
+    await eventually(async () => {
+      assert.match(await dialogText(page), /已经有人改过[^]*zhao/);
+    });
+    assert.equal(fake.world.programs[0].enabled, true);
+    await picture(page, 'operate-conflict');
+    fake.world.faster = false;
+    await page.locator('[data-action=again]').click();
+    await apply(page).click();
+    await page.locator('#dialog').waitFor({ state: 'hidden' });
+    assert.equal(fake.world.programs[0].enabled, false);
+  });
+  test('refused files stand on the page with file, line and column', async () => {
+    const line = 'programs/a.yaml:12:5: goals[0].unit: is "look", must be viewable, click or order';
+    fake.world.errors = [line];
+    fake.world.programs[0].refused = [line];
+    fake.world.degraded = { timeout: 3 };
+    const page = await openPage();
+    assert.ok((await text(page, '#refused')).includes(line));
+    assert.ok((await kiwi(page)).includes(line));
+    assert.match(await text(page, '#degraded'), /timeout 3/);
+  });
+  test('whatever a name contains is text', async () => {
+    const nasties = [kNasty, '\u202eabc', '𠜎👩‍👩‍👧‍👦'.repeat(40), 'x'.repeat(400), '=1+1'];
+    fake.world.programs = nasties.map((name, n) => ({
+      ...freshWorld().programs[0],
+      id: n === 0 ? kNasty : `p-${n}`,
+      name: { 'zh-CN': name, en: name },
+      refused: [name],
+    }));
+    fake.world.experiments[0].name = { 'zh-CN': kNasty, en: kNasty };
+    fake.world.experiments[0].variations[0].key = kNasty;
+    fake.world.errors = nasties;
+    for (const viewport of [kWide, kNarrow]) {
+      const page = await openPage({ viewport });
+      assert.equal(await page.locator('#report img, #report script').count(), 0);
+      assert.ok((await text(page, '#programs')).includes(kNasty));
+      await hasNoHorizontalScroll(page);
+      await page.locator('#programs [data-action=toggle]').first().click();
+      await apply(page).waitFor();
+      assert.ok((await text(page, '#dialog-title')).includes(kNasty));
+      assert.deepEqual(ownNoise(page), []);
+    }
+  });
+  test('line down, shedding, nonsense: said in words, the last numbers stay', async () => {
+    const page = await openPage();
+    await page.clock.install();
+    for (const [mode, words] of [
+      ['down', /连不上引擎/],
+      ['busy', /引擎正忙/],
+      ['broken', /读不懂/],
+    ]) {
+      fake.world.mode = mode;
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+      await eventually(async () => assert.match(await text(page, '#banner-text'), words));
+      assert.equal(await page.locator('#programs > li').count(), 2);
+    }
+    fake.world.mode = 'ok';
+    await page.locator('#retry').click();
+    await page.locator('#banner').waitFor({ state: 'hidden' });
+  });
+  test('a wrong token and another role are refused in words, nothing is shown', async () => {
+    const page = await openPhone(fake.url, { viewport: kWide });
+    await page.goto(`${fake.url}/operate`);
+    await enterToken(page, 'wrong');
+    await eventually(async () => assert.match(await text(page, '#banner-text'), /口令不对/));
+    fake.world.mode = 'other-role';
+    await enterToken(page, kOperatorToken);
+    await eventually(async () => assert.match(await text(page, '#banner-text'), /没有运营权限/));
+    assert.equal(await page.locator('#report').isVisible(), false);
+  });
+  test('nothing yet: words instead of lists', async () => {
+    Object.assign(fake.world, { programs: [], experiments: [], token: '' });
+    const page = await openPage();
+    assert.match(await text(page, '#report'), /还没有计划[^]*还没有实验/);
+  });
+}
+
+function keyboardTests() {
+  test('a refresh keeps focus, and everything is reached by keyboard', async () => {
+    const page = await openPage();
+    await toggle(page, 'shibadong-kiwi').focus();
+    fake.world.programs[0].goals[0].delivered = 66000;
+    fake.world.programs.reverse();
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await eventually(async () => {
+      assert.match(await kiwi(page), /66,000/);
+    });
+    const focused = () => page.evaluate(() => document.activeElement?.dataset.id);
+    assert.equal(await focused(), 'shibadong-kiwi');
+    await page.keyboard.press('Space');
+    await apply(page).waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('#dialog').waitFor({ state: 'hidden' });
+    assert.equal(await focused(), 'shibadong-kiwi');
+    assert.equal(writes().length, 0);
+  });
+  test('history shows who changed what, and a revert goes by revision', async () => {
+    const page = await openPage();
+    await page.locator('[data-experiment=stronger-boost] [data-action=history]').click();
+    await eventually(async () => {
+      assert.match(await dialogText(page), /li：patched[^]*wang/);
+    });
+    await page.locator('[data-action=revert]').click();
+    await apply(page).waitFor();
+    assert.match(await text(page, '.diff .removed'), /- coverage: 0\.8/);
+    assert.match(await text(page, '.diff .added'), /\+ coverage: 0\.5/);
+    await apply(page).click();
+    await page.locator('#dialog').waitFor({ state: 'hidden' });
+    assert.deepEqual(writes().at(-1).body, { to: 'r1', if_revision: 'r2' });
+  });
+}
