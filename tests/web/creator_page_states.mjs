@@ -154,6 +154,25 @@ function listTests() {
     assert.match(await first.innerText(), /十八洞猕猴桃/);
     await hasNoHorizontalScroll(page);
   });
+  test('parts by program, surface and county, of the same totals', async () => {
+    const page = await openReport();
+    for (const [by, rows] of [
+      ['program', ['shibadong-kiwi']],
+      ['surface', ['信息流', '搜索']],
+      ['county', ['433124', '（无）']],
+      ['item', null],
+    ]) {
+      await page.locator(`[data-by=${by}]`).click();
+      await eventually(async () => {
+        assert.equal(lastQuery().get('by'), by);
+        const names = await page.locator('#items tbody th').allInnerTexts();
+        if (rows === null) assert.equal(names.length, 3);
+        else assert.deepEqual(names.sort(), [...rows].sort());
+      });
+      await tilesEqual(page, exposureOf(fake, lastQuery()).totals);
+      await hasNoHorizontalScroll(page);
+    }
+  });
   test('whatever a name contains is text', async () => {
     const nasty = '<img src=x onerror="document.title=1"><script>1</script>';
     fake.titles['item-0'] = nasty;
@@ -226,7 +245,7 @@ function listTests() {
   test('a national best seller fits 360 px, to the last digit', async () => {
     for (const row of fake.rows) {
       for (const name of Object.keys(row))
-        if (!['ts_ms', 'item'].includes(name)) row[name] *= 91_357;
+        if (name !== 'ts_ms' && typeof row[name] === 'number') row[name] *= 91_357;
     }
     const page = await openReport();
     await tilesEqual(page, exposureOf(fake, lastQuery()).totals);

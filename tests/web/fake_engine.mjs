@@ -10,6 +10,7 @@ export const kToken = 'tok-A1b2';
 export const kHourMs = 3_600_000;
 const kDayMs = 24 * kHourMs;
 const kZoneMs = 8 * kHourMs; // buckets of a day begin at midnight in Beijing
+const kBys = ['item', 'program', 'surface', 'county'];
 const kNames = [
   'served',
   'viewable',
@@ -56,6 +57,9 @@ export function makeRows(now_ms, items, days) {
       rows.push({
         ts_ms: hour * kHourMs,
         item: `item-${i}`,
+        program: 'shibadong-kiwi',
+        surface: ['feed', 'search'][i % 2],
+        county: ['433124', ''][i % 2],
         served,
         viewable,
         clicks: viewable >> 3,
@@ -94,7 +98,7 @@ export function exposureOf(engine, query) {
   return {
     totals: sum(rows),
     series: grouped(rows, bucketOf).map(([ts_ms, part]) => ({ ts_ms, ...sum(part) })),
-    groups: grouped(rows, (row) => row.item).map(([key, part]) => ({
+    groups: grouped(rows, (row) => row[query.get('by')]).map(([key, part]) => ({
       key,
       ...(engine.titles[key] ? { title: engine.titles[key] } : {}),
       ...sum(part),
@@ -128,7 +132,7 @@ function answerExposure(engine, request, response, url) {
   const id = decodeURIComponent(url.pathname.split('/')[3]);
   if (id !== kCreator) return problem(response, 404, 'no such creator');
   const names = [...url.searchParams.keys()].sort().join();
-  if (names !== 'by,from,step,to' || url.searchParams.get('by') !== 'item')
+  if (names !== 'by,from,step,to' || !kBys.includes(url.searchParams.get('by')))
     return problem(response, 422, 'parameters');
   const exposure = exposureOf(engine, url.searchParams);
   const csv = request.headers.accept === 'text/csv';

@@ -39,6 +39,7 @@ export interface Range {
   from: number;
   to: number;
   step: 'hour' | 'day';
+  by: string; // item, program, surface or county
 }
 
 // What a header may carry; an empty token is fine with a loopback engine.
@@ -162,8 +163,8 @@ export interface Exposure {
   not_shown: Json[];
 }
 
-function exposureUrl(id: string, { from, to, step }: Range): string {
-  const query = new URLSearchParams({ from: String(from), to: String(to), step, by: 'item' });
+function exposureUrl(id: string, { from, to, step, by }: Range): string {
+  const query = new URLSearchParams({ from: String(from), to: String(to), step, by });
   return `/v1/creators/${encodeURIComponent(id)}/exposure?${query}`;
 }
 

@@ -40,9 +40,10 @@ interface State {
   token: string;
   hadToken: boolean; // a token was tried and refused, or given up
   range: string;
+  by: string; // what the table has rows of
   allItems: boolean;
   loading: boolean;
-  // The last good answer; `name` is the range's.
+  // The last good answer; `name` is nameNow() of then.
   data: { exposure: Exposure; range: Range; name: string; at_ms: number } | null;
   error: ApiError | null; // of the last attempt
   tokenBad: boolean;
@@ -54,6 +55,7 @@ const state: State = {
   token: recall(kTokenKey) ?? '',
   hadToken: false,
   range: 'day',
+  by: 'item',
   allItems: false,
   loading: false,
   data: null,
@@ -70,8 +72,12 @@ function rangeNow(): Range {
   const now = Number.isSafeInteger(given) && given > 0 ? given - 1 : Date.now();
   const to = (Math.floor(now / kHourMs) + 1) * kHourMs;
   const today = Math.floor((now + kBeijingMs) / kDayMs) * kDayMs - kBeijingMs;
-  return { from: step === 'hour' ? to - days * kDayMs : today - (days - 1) * kDayMs, to, step };
+  const from = step === 'hour' ? to - days * kDayMs : today - (days - 1) * kDayMs;
+  return { from, to, step, by: state.by };
 }
+
+// What the numbers are of, so that none are shown under another heading.
+const nameNow = () => `${state.range}/${state.by}`;
 
 async function refresh() {
   clearTimeout(timer);
@@ -83,7 +89,7 @@ async function refresh() {
   try {
     if (state.id === '') throw new ApiError('no_id');
     if (!idIsValid(state.id)) throw new ApiError('bad_id');
-    const name = state.range;
+    const name = nameNow();
     const range = rangeNow();
     const exposure = await fetchExposure(state.id, range, state.token, mine.signal);
     if (mine !== inFlight) return;
@@ -104,7 +110,7 @@ function fail(error: ApiError): void {
   state.error = error;
   const final = kFinal.has(error.code);
   // Not the numbers of another range, nor those that the reader may no longer see.
-  if (final || state.data?.name !== state.range) state.data = null;
+  if (final || state.data?.name !== nameNow()) state.data = null;
   if (error.code === 'unauthorized') setToken('');
 }
 
@@ -118,6 +124,7 @@ function schedule() {
   timer = setTimeout(refresh, Math.max(kRefreshMs, state.error?.retryAfterMs ?? 0));
 }
 
+const byButtons = () => $('bys').querySelectorAll<HTMLElement>('[data-by]');
 const rangeButtons = () => $('ranges').querySelectorAll<HTMLElement>('[data-range]');
 
 function setToken(token: string): void {
@@ -152,8 +159,11 @@ function renderAround(w: Words, lang: Lang): void {
   for (const button of rangeButtons()) {
     button.setAttribute('aria-pressed', String(button.dataset.range === state.range));
   }
+  for (const button of byButtons()) {
+    button.setAttribute('aria-pressed', String(button.dataset.by === state.by));
+  }
   $('report').setAttribute('aria-busy', String(state.loading));
-  $('report').classList.toggle('waiting', state.data !== null && state.data.name !== state.range);
+  $('report').classList.toggle('waiting', state.data !== null && state.data.name !== nameNow());
   const text = bannerText(w, lang);
   // Only a change is written, so that an alert is read aloud once.
   if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
@@ -189,7 +199,7 @@ function renderReport(w: Words, lang: Lang): void {
   report.renderTotals($('totals'), totals, w);
   report.renderSeries($('series'), points, range.step, lang, w);
   report.renderGuarantees($('guarantees'), exposure.guarantees, w);
-  report.renderItems($('items'), groups, state.allItems, w);
+  report.renderItems($('items'), groups, { all: state.allItems, by: range.by }, w);
   report.renderReasons($('reasons'), exposure.not_shown, w);
   $('items').hidden = groups.length === 0;
   $('items-empty').hidden = groups.length > 0;
@@ -270,6 +280,13 @@ function wire() {
     state.allItems = true;
     render();
   });
+  for (const button of byButtons()) {
+    button.addEventListener('click', () => {
+      state.by = button.dataset.by ?? 'item';
+      state.allItems = false;
+      void refresh();
+    });
+  }
   for (const button of rangeButtons()) {
     button.addEventListener('click', () => {
       state.range = button.dataset.range ?? 'day';

@@ -89,10 +89,19 @@ function bySeen(a: Json, b: Json): number {
   );
 }
 
-function itemRow(group: Json, words: Words): HTMLElement {
-  const title = typeof group.title === 'string' && group.title !== '' ? group.title : null;
-  const name = h('th', { scope: 'row' }, h('bdi', {}, title ?? String(group.key)));
-  if (title !== null) name.append(h('bdi', { className: 'key' }, String(group.key)));
+// What a row is called: an item by its title, a surface by its word, the rest by its key.
+function rowName(group: Json, by: string, words: Words): string {
+  if (typeof group.title === 'string' && group.title !== '') return group.title;
+  const key = String(group.key);
+  if (key === '') return words.none;
+  return by === 'surface' ? known(words.surface, key) : key;
+}
+
+function itemRow(group: Json, by: string, words: Words): HTMLElement {
+  const shownName = rowName(group, by, words);
+  const name = h('th', { scope: 'row' }, h('bdi', {}, shownName));
+  if (typeof group.title === 'string' && group.title === shownName)
+    name.append(h('bdi', { className: 'key' }, String(group.key)));
   name.setAttribute('role', 'rowheader');
   const cells = kItemColumns.map((column) => {
     const cell = h('td', {}, shown(column, group[column]));
@@ -107,13 +116,18 @@ function itemRow(group: Json, words: Words): HTMLElement {
 
 // The roles are spelled out because on a phone the rows are laid out as blocks, which would strip
 // the table of its own.
-export function renderItems(table: Element, groups: Json[], all: boolean, words: Words): void {
+export function renderItems(
+  table: Element,
+  groups: Json[],
+  { all, by }: { all: boolean; by: string },
+  words: Words,
+): void {
   const sorted = [...groups].sort(bySeen);
   const head = h(
     'tr',
     {},
-    ...(['item', ...kItemColumns] as const).map((name) => {
-      const cell = h('th', { scope: 'col' }, words[name]);
+    ...[known(words.by, by), ...kItemColumns.map((name) => words[name])].map((text) => {
+      const cell = h('th', { scope: 'col' }, text);
       cell.setAttribute('role', 'columnheader');
       return cell;
     }),
@@ -123,7 +137,7 @@ export function renderItems(table: Element, groups: Json[], all: boolean, words:
   const tbody = h(
     'tbody',
     {},
-    ...(all ? sorted : sorted.slice(0, kItemsFirst)).map((group) => itemRow(group, words)),
+    ...(all ? sorted : sorted.slice(0, kItemsFirst)).map((group) => itemRow(group, by, words)),
   );
   for (const part of [thead, tbody]) part.setAttribute('role', 'rowgroup');
   morph(table, thead, tbody);
