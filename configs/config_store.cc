@@ -240,6 +240,25 @@ Result<ConfigChange> ConfigStore::write(std::string_view id, const ConfigEdit& e
   return change;
 }
 
+Result<std::vector<ConfigFile>> ConfigStore::preview_files(std::string_view id,
+                                                           const ConfigEdit& edit,
+                                                           ConfigErrors& wrong) const {
+  const std::lock_guard lock(mutex_);
+  std::string before, revision;
+  const Result<std::string> path = file_of(id, before, revision);
+  if (!path.ok()) return path.error();
+  Result<std::string> next = edit(before);
+  if (!next.ok()) return next.error();
+  const Status fit = fits({path.value(), next.value(), std::string(id)}, false, wrong);
+  if (!fit.ok()) return fit.error();
+  ConfigErrors errors;
+  std::vector<ConfigFile> files = read_files(errors);
+  std::erase_if(files, [&](const ConfigFile& file) { return file.path == path.value(); });
+  files.push_back({path.value(), std::move(next).value(), ""});
+  if (errors.empty()) return files;
+  return Error{ErrorCode::kConflict, "another file is broken: " + errors.front().to_string()};
+}
+
 Result<ConfigChange> ConfigStore::remove(std::string_view id,
                                          const std::optional<std::string>& if_revision,
                                          const ConfigJournal& journal) {

@@ -75,6 +75,9 @@ class ConfigStore {
 
   // Does not read yet. `folder` may be missing: there are none. `kind` is how people call one.
   ConfigStore(std::string kind, std::string folder, Compile compile);
+  // The folder as it would be with a change that fits, as write() has it; nothing is written.
+  Result<std::vector<ConfigFile>> preview_files(std::string_view id, const ConfigEdit& edit,
+                                                ConfigErrors& wrong) const;
   ~ConfigStore() = default;
 
  private:

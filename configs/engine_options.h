@@ -60,6 +60,9 @@ struct ApiOptions {
 
 struct ExperimentOptions {
   int64_t stale_ms = 600'000;  // without events for longer nothing goes on by itself
+  int64_t dry_run_ms = 2'000;  // of ranking at most
+  int64_t dry_run_requests_min = 20;
+  int64_t dry_run_items_max = 300'000;  // in the catalogue, where an index of it has to be made
 };
 
 struct ModelOptions {

@@ -22,6 +22,17 @@ ConfigEdit ExperimentStore::patch(Value patch) const {
   });
 }
 
+Result<std::shared_ptr<const ExperimentSet>> ExperimentStore::preview(std::string_view id,
+                                                                      const ConfigEdit& edit,
+                                                                      ConfigErrors& wrong) const {
+  Result<std::vector<ConfigFile>> files = preview_files(id, edit, wrong);
+  if (!files.ok()) return files.error();
+  ConfigErrors errors;
+  auto set = read_experiments(files.value(), base_(), errors);
+  if (errors.empty()) return set;
+  return Error{ErrorCode::kConflict, "another file is broken: " + errors.front().to_string()};
+}
+
 ConfigStore::Publish ExperimentStore::compile(std::vector<ConfigFile>& files,
                                               ConfigErrors& errors) {
   std::shared_ptr<const ExperimentSet> set = read_experiments(files, base_(), errors);

@@ -25,6 +25,9 @@ class ExperimentStore final : public ConfigStore {
   // Where nothing could be read yet: the set says from now on that it is missing.
   void go_without();
 
+  // The set with a change that fits, as write() has it; nothing is written.
+  Result<std::shared_ptr<const ExperimentSet>> preview(std::string_view id, const ConfigEdit& edit,
+                                                       ConfigErrors& wrong) const;
   // RFC 7396. kNotFound without a file, kConflict when it is broken.
   ConfigEdit patch(Value patch) const;
 

@@ -58,6 +58,11 @@ void add_experiments(EngineOptions& o, std::vector<Option>& table) {
   const SectionOf add{table, "experiments"};
   add("stale_ms", &o.experiments.stale_ms, 1'000, kDayMs, "ms",
       "engine time without events after which no ramp goes on by itself");
+  add("dry_run_ms", &o.experiments.dry_run_ms, 10, 60'000, "ms", "of ranking in a dry run at most");
+  add("dry_run_requests_min", &o.experiments.dry_run_requests_min, 1, 1'000, "requests",
+      "a dry run that can rank fewer says nothing");
+  add("dry_run_items_max", &o.experiments.dry_run_items_max, 1, 1e9, "items",
+      "with more of them no program is tried: its index takes too long");
 }
 
 void add_stream(EngineOptions& o, std::vector<Option>& table) {

@@ -47,7 +47,9 @@ ProgramStore::ProgramStore(std::string folder)
                   }),
       current_(std::make_shared<const ProgramSet>()) {}
 
-ConfigStore::Publish ProgramStore::compile(std::vector<ConfigFile>& files, ConfigErrors& errors) {
+// Null when `errors` grew.
+static std::shared_ptr<const ProgramSet> read_programs(std::vector<ConfigFile>& files,
+                                                       ConfigErrors& errors) {
   std::vector<std::shared_ptr<const Program>> programs;
   std::map<std::string, std::string> file_of;
   for (ConfigFile& file : files) {
@@ -63,7 +65,24 @@ ConfigStore::Publish ProgramStore::compile(std::vector<ConfigFile>& files, Confi
     programs.push_back(std::make_shared<const Program>(std::move(*program)));
   }
   if (!errors.empty()) return nullptr;
-  return [this, set = make_program_set(std::move(programs))] { current_.set(set); };
+  return make_program_set(std::move(programs));
+}
+
+Result<std::shared_ptr<const ProgramSet>> ProgramStore::preview(std::string_view id,
+                                                                const ConfigEdit& edit,
+                                                                ConfigErrors& wrong) const {
+  Result<std::vector<ConfigFile>> files = preview_files(id, edit, wrong);
+  if (!files.ok()) return files.error();
+  ConfigErrors errors;
+  auto set = read_programs(files.value(), errors);
+  if (errors.empty()) return set;
+  return Error{ErrorCode::kConflict, "another file is broken: " + errors.front().to_string()};
+}
+
+ConfigStore::Publish ProgramStore::compile(std::vector<ConfigFile>& files, ConfigErrors& errors) {
+  std::shared_ptr<const ProgramSet> set = read_programs(files, errors);
+  if (!errors.empty()) return nullptr;
+  return [this, set] { current_.set(set); };
 }
 
 }  // namespace shanhuo

@@ -22,6 +22,9 @@ class ProgramStore final : public ConfigStore {
   explicit ProgramStore(std::string folder);
 
   std::shared_ptr<const ProgramSet> current() const { return current_.get(); }
+  // The set with a change that fits, as write() has it; nothing is written.
+  Result<std::shared_ptr<const ProgramSet>> preview(std::string_view id, const ConfigEdit& edit,
+                                                    ConfigErrors& wrong) const;
 
  private:
   Publish compile(std::vector<ConfigFile>& files, ConfigErrors& errors);

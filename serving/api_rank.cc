@@ -35,12 +35,18 @@ bool HttpApi::read_rank_call(Call& call, const RankLimits& limits, json::Documen
   return false;
 }
 
-void HttpApi::rank(Call& call) {
+RankLimits HttpApi::rank_limits() const {
   const EngineOptions& options = engine_.options();
   RankLimits limits;
   limits.candidates_max = static_cast<size_t>(options.api.candidates_max);
   limits.caller_clock = engine_.time().by_caller();
   limits.probabilities = options.calibration.score_kind == ScoreKind::kProbability;
+  return limits;
+}
+
+void HttpApi::rank(Call& call) {
+  const EngineOptions& options = engine_.options();
+  const RankLimits limits = rank_limits();
   const auto document = documents_.take();
   const auto decoder = rank_decoders_.take();
   RankCall rank_call;
@@ -62,6 +68,8 @@ void HttpApi::rank(Call& call) {
   HttpResponse response = json_answer(200, std::move(answer.body));
   if (rank_call.format == RankFormat::kProtobuf) response.content_type = kProtobuf;
   call.respond(std::move(response));
+  engine_.recent().offer(rank_call.request, rank_call.format, call.request.body,
+                         call.request.received_ns);
 }
 
 }  // namespace shanhuo

@@ -38,6 +38,7 @@
 #include "ranking/retrieval.h"
 #include "serving/change_book.h"
 #include "serving/decision_book.h"
+#include "serving/dry_run.h"
 #include "serving/engine_log.h"
 #include "serving/engine_time.h"
 #include "serving/experiment_watch.h"
@@ -92,6 +93,11 @@ class Engine {
   // Switches all boosting, from the next request on and after a restart (boosting_switch.h).
   Result<ConfigChange> set_boosting(bool enabled, const std::optional<std::string>& if_revision,
                                     const std::string& who);
+
+  // What a change would do (dry_run.h); kInvalid and kConflict as write_config().
+  Result<DryRunReport> dry_run(ConfigKind kind, std::string_view id, const ConfigEdit& edit,
+                               const RankLimits& limits, ConfigErrors& wrong);
+  RequestRing& recent() { return recent_; }
 
   // Requests find and compare items by the vectors of this version from then on, and after a
   // restart; while it is loaded, verified and indexed, by the present ones, and for good when it is
@@ -150,6 +156,8 @@ class Engine {
   ConfigStore& store_of(ConfigKind kind);
   Status note(const ConfigChange& change, const std::string& who, const std::string& why = {});
   Status open_watch();
+  RankSide side_now();
+  Status dry_run_limit(const World& world) const;
   Status note_file(ConfigChange& change);
   void note_files(const ConfigStore& store, const ConfigStore::Texts& before);
   void take_over_programs();
@@ -187,6 +195,7 @@ class Engine {
   ValueVariations values_;
   IndexRetriever retriever_;
   TrafficBook requests_{{}};
+  RequestRing recent_{{}};
   Published<RankingOptions> ranking_;
   Published<World> world_;
   Published<World> indexed_{nullptr};  // what retrieval knows; null: nothing yet

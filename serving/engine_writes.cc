@@ -59,6 +59,7 @@ Status Engine::forget(std::string_view user_id) {
   const Result<Appended> appended = append_and_wait(Topic::kInteractions, kByKey, record);
   if (!appended.ok()) return appended.error();
   ranker_->forget(user_id);
+  recent_.forget(user_id);
   if (!wait_applied(Topic::kInteractions, appended.value())) {
     return Error{ErrorCode::kUnavailable, "accepted; the fold will get to it"};
   }

@@ -82,6 +82,8 @@ std::span<const Route> HttpApi::routes() {
             &HttpApi::get_experiment_history},
       Route{"POST", "/v1/experiments/{id}/revert", kOperate, true, &HttpApi::revert_experiment},
       Route{"POST", "/v1/experiments/{id}:approve", kOperate, true, &HttpApi::approve_experiment},
+      Route{"POST", "/v1/experiments/{id}:dry_run", kOperate, true, &HttpApi::dry_run_experiment},
+      Route{"POST", "/v1/programs/{id}:dry_run", kOperate, true, &HttpApi::dry_run_program},
       Route{"POST", "/v1/assign", kFeed, false, &HttpApi::assign},
       Route{"GET", "/api/features/{client_key}", kOpen, false, &HttpApi::sdk_features},
       Route{"GET", "/v1/models", kOperate, true, &HttpApi::list_models},

@@ -112,6 +112,10 @@ class HttpApi {
   void get_audit(Call& call);
   void get_boosting(Call& call);
   void put_boosting(Call& call);
+  // api_dry_run.cc
+  void dry_run(Call& call, ConfigKind kind);
+  void dry_run_program(Call& call);
+  void dry_run_experiment(Call& call);
   // api_people.cc
   void get_user(Call& call);
   void delete_user(Call& call);
@@ -127,6 +131,8 @@ class HttpApi {
   void page(Call& call);
   void favicon(Call& call);
 
+  // What a rank call may be.
+  RankLimits rank_limits() const;
   // The rank call in either format, or false after having answered 400 or 422.
   bool read_rank_call(Call& call, const RankLimits& limits, json::Document& document,
                       RankProtoDecoder& decoder, RankCall& rank_call);

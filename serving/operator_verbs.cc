@@ -14,6 +14,7 @@ namespace {
 
 constexpr FlagSpec kRevisionFlags[] = {
     {"if-revision", FlagSpec::Kind::kText, "REV", "put, delete: only if the file is at it"},
+    {"dry-run", FlagSpec::Kind::kSwitch, "", "enable, disable, put: what it would do, and no more"},
 };
 
 std::string done_text(json::Value) { return "done\n"; }
@@ -50,8 +51,14 @@ int show(const CliArguments& arguments, std::string_view method, const std::stri
   return kExitDone;
 }
 
+int dry_run_switch(const CliArguments& arguments, const std::string& target, bool enabled) {
+  const char* body = enabled ? R"({"enabled":true})" : R"({"enabled":false})";
+  return show(arguments, "POST", target + ":dry_run", body, dry_run_text);
+}
+
 int set_enabled(const CliArguments& arguments, const std::string& target, bool enabled,
                 AnswerText text) {
+  if (arguments.is_on("dry-run")) return dry_run_switch(arguments, target, enabled);
   Result<ApiClient> client = ApiClient::open(arguments);
   if (!client.ok()) return bad_usage(arguments, client.error().message);
   const Result<std::string> answer = client.value().call("GET", target);
@@ -83,7 +90,11 @@ int put_file(const CliArguments& arguments, const std::string& collection, Answe
   }
   const YamlNode* id = root.find("id");
   if (id == nullptr || id->text.empty()) return bad_usage(arguments, file + ": id: is missing");
-  return show(arguments, "PUT", collection + "/" + percent_encode(id->text), body.value(), text);
+  const std::string target = collection + "/" + percent_encode(id->text);
+  if (arguments.is_on("dry-run")) {
+    return show(arguments, "POST", target + ":dry_run", body.value(), dry_run_text);
+  }
+  return show(arguments, "PUT", target, body.value(), text);
 }
 
 int delete_one(const CliArguments& arguments, const std::string& target) {

@@ -29,6 +29,10 @@ int restore_verb(const CliArguments& arguments);
 using AnswerText = std::string (*)(json::Value);
 int show(const CliArguments& arguments, std::string_view method, const std::string& target,
          std::string_view body, AnswerText text);
+// Of POST .../{id}:dry_run.
+std::string dry_run_text(json::Value report);
+// What --dry-run makes of a verb that changes `target`.
+int dry_run_switch(const CliArguments& arguments, const std::string& target, bool enabled);
 // Reads the revision first, so that somebody else's change in between is a conflict.
 int set_enabled(const CliArguments& arguments, const std::string& target, bool enabled,
                 AnswerText text);

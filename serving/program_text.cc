@@ -121,6 +121,30 @@ std::string programs_table(json::Value programs) {
   return out + wrapped_all(errors, "", "  ");
 }
 
+std::string dry_run_text(json::Value report) {
+  const json::Value before = report.find("before"), after = report.find("after");
+  uint64_t requests = 0;
+  report.find("requests").get(requests);
+  TextTable table({"", "before", "after"});
+  const auto row = [&](const char* name, std::string_view member, int decimals) {
+    table.add({name, format_fixed(real_of(before.find(member)), decimals),
+               format_fixed(real_of(after.find(member)), decimals)});
+  };
+  row("inserted items a page", "inserted_per_page", 3);
+  row("viewers' loss, fen a page", "loss_fen_per_page", 4);
+  row("p50 of ranking, ms", "p50_ms", 3);
+  row("p99 of ranking, ms", "p99_ms", 3);
+  for (const json::Value program : report.find("programs").elements()) {
+    table.add({"share of " + text_member(program, "program"),
+               format_fixed(real_of(program.find("share_before")), 3),
+               format_fixed(real_of(program.find("share_after")), 3)});
+  }
+  return "of " + with_separators(requests) + " requests, the oldest " +
+         format_fixed(real_of(report.find("oldest_age_ms")) / 60'000, 1) + " minutes old, " +
+         format_fixed(100 * real_of(report.find("pages_changed")), 1) +
+         " % of the pages would change\n" + table.str();
+}
+
 std::string program_text(json::Value program) {
   std::string surfaces;
   for (const json::Value surface : program.find("surfaces").elements()) {

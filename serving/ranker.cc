@@ -47,7 +47,8 @@ struct Ranker::Page {
         world(parts.world.get()),
         graduates(parts.graduates.get()),
         prices(parts.prices.table()),
-        experiments(s.experiments) {
+        experiments(s.experiments),
+        retriever(&parts.retriever) {
     experiments.begin(parts.experiments.get(), base.get());
   }
 
@@ -65,6 +66,7 @@ struct Ranker::Page {
   std::string body;
   PageExperiments& experiments;
   bool experiments_failed = false;
+  Retriever* retriever;
 
   RankContext context(const RankerParts& parts, const RankRequest& request) const {
     return {viewer,
@@ -72,7 +74,7 @@ struct Ranker::Page {
             *world,
             *prices,
             parts.features,
-            parts.retriever,
+            *retriever,
             experiments.options(),
             scratch.p_click,
             slate_key(request),
@@ -131,10 +133,36 @@ void Ranker::decide(RankCall& call, int64_t deadline_ns, Page& page) {
     page.slate = organic_slate(request, "timeout");
     return;
   }
+  const bool boosting = parts_.boosting == nullptr || parts_.boosting->enabled();
+  look_up(call, page, boosting);
+  if (!boosting) {
+    page.slate = organic_slate(request, {});
+  } else if (request.room_id.empty()) {
+    rank_feed(call, page);
+  } else {
+    rank_in_room(call, page);
+  }
+}
+
+Slate Ranker::rank_aside(RankCall& call, const RankSide& side) {
+  const auto scratch = scratch_.take();
+  Page page(*scratch, parts_);
+  page.world = side.world;
+  page.graduates = side.graduates;
+  page.prices = side.prices;
+  page.retriever = side.retriever;
+  page.experiments.begin(side.experiments, page.base.get());
+  look_up(call, page, true);
+  page.insertions = parts_.features.frequency().recent(call.request.user_id, call.request.now);
+  return rank(call.request, page.context(parts_, call.request), page.scratch.rank);
+}
+
+// What is known of the viewer and of the list.
+void Ranker::look_up(RankCall& call, Page& page, bool boosting) {
+  RankRequest& request = call.request;
   if (request.personalized && !request.user_id.empty()) {
     page.viewer = parts_.features.viewer(request.user_id);
   }
-  const bool boosting = parts_.boosting == nullptr || parts_.boosting->enabled();
   if (boosting) join_experiments(request, page);
   Scratch& scratch = page.scratch;
   scratch.scores.clear();
@@ -155,13 +183,6 @@ void Ranker::decide(RankCall& call, int64_t deadline_ns, Page& page) {
       p = p_click;
       p_click *= parts_.options.calibration.position_decay;
     }
-  }
-  if (!boosting) {
-    page.slate = organic_slate(request, {});
-  } else if (request.room_id.empty()) {
-    rank_feed(call, page);
-  } else {
-    rank_in_room(call, page);
   }
 }
 

@@ -57,6 +57,15 @@ struct RankerParts {
   const BoostingSwitch* boosting = nullptr;  // nullptr: on
 };
 
+// What a request is ranked with aside (dry_run.h).
+struct RankSide {
+  std::shared_ptr<const World> world;
+  std::shared_ptr<const Graduates> graduates;
+  std::shared_ptr<const PriceTable> prices;  // of world's programs
+  std::shared_ptr<const ExperimentSet> experiments;
+  Retriever* retriever;  // outlives the call
+};
+
 struct RankAnswer {
   bool conflict = false;  // the request id was used with another body
   std::string body;       // in the call's format
@@ -73,6 +82,10 @@ class Ranker {
   RankAnswer answer(RankCall& call, std::string_view caller, uint64_t body_hash,
                     int64_t deadline_ns);
 
+  // The page that a feed's request would get with `side`, whether boosting is on or not; reserves,
+  // counts and remembers nothing. May throw what allocation throws.
+  Slate rank_aside(RankCall& call, const RankSide& side);
+
   // Takes a durable decision over after a restart: slates, rooms, frequency, reservations.
   void restore(const Decision& decision);
   // Forgets a viewer's slates and insertions.
@@ -86,6 +99,7 @@ class Ranker {
   struct Page;  // one answer being made
 
   void decide(RankCall& call, int64_t deadline_ns, Page& page);
+  void look_up(RankCall& call, Page& page, bool boosting);
   void join_experiments(const RankRequest& request, Page& page);
   void rank_feed(const RankCall& call, Page& page);
   void rank_in_room(const RankCall& call, Page& page);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What keeps operators safe, from outside: the book of changes that cannot be edited unseen, the
-switch of all boosting, and ramps that go on by themselves.
+switch of all boosting, ramps that go on by themselves, changes tried on requests of late.
 Run: SHANHUO_BIN=... python3 tests/api_safety_test.py"""
 
 import json
@@ -205,6 +205,87 @@ class RampTest(unittest.TestCase):
         self.assertEqual(run("experiment", "approve", "boost", *to).returncode, 1)  # wrote it
         shown = run("experiment", "ramp", "boost", *to).stdout
         self.assertIn("ramp at 50.0 %: waits, until ", shown)
+
+
+class DryRunTest(EngineTest):
+    PROGRAMS = {"goods": program("goods"), "tea": program("tea", enabled="false",
+                                                          items="{category: tea}")}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.engine.put_items(good("kiwi"), good("leaf", category="tea"))
+        cls.engine.expect(200, "PUT", "/v1/experiments/boost", {"yaml": EXPERIMENT.replace(
+            "{ranking.insertions_max: 3}", "{ranking.insertions_max: 0}") + "enabled: false\n"})
+
+    def rank_many(self, count=60, **fields):
+        for i in range(count):
+            self.engine.rank([f"o{j}" for j in range(8)], user_id=f"viewer-{i}", **fields)
+
+    def try_out(self, target, body=None):
+        answer = self.engine.ask("POST", f"/v1/{target}:dry_run", body,
+                                 headers={"content-type": "application/json"})
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json
+
+    def test_1_with_too_few_requests_it_says_so(self):
+        self.rank_many(5, context={"personalized": False})  # none of these is remembered
+        answer = self.engine.ask("POST", "/v1/experiments/boost:dry_run", {})
+        self.assert_refused(answer, 409)
+        self.assertIn("0 requests of late", answer.json["detail"])
+
+    def test_2_an_experiment_that_takes_boosts_away_is_predicted_and_so_it_comes(self):
+        self.rank_many()
+        before = self.engine.stats()
+        report = self.try_out("experiments/boost")
+        self.assertEqual((report["requests"], report["complete"]), (60, True))
+        self.assertEqual(report["before"]["inserted_per_page"], 1)
+        share = report["after"]["inserted_per_page"]
+        self.assertTrue(0.2 < share < 0.8, report)  # half of the viewers get none
+        self.assertAlmostEqual(report["pages_changed"], 1 - share)
+        goods, = report["programs"]
+        self.assertEqual((goods["program"], goods["inserted_before"]), ("goods", 60))
+        self.assertEqual(goods["inserted_after"], round(60 * share))
+        self.assertEqual(report["before"]["p50_ms"] > 0, True)
+        self.assertFalse(self.engine.expect(200, "GET", "/v1/experiments/boost").json["enabled"])
+        self.assertEqual(self.engine.stats()["events"], before["events"])
+        # What was predicted is what they get.
+        self.engine.expect(200, "PATCH", "/v1/experiments/boost", {"enabled": True})
+        inserted = 0
+        for i in range(60):
+            page = self.engine.rank([f"o{j}" for j in range(8)], user_id=f"viewer-{i}")
+            inserted += sum(item["source"] == "boost" for item in page["items"])
+        self.engine.expect(200, "PATCH", "/v1/experiments/boost", {"enabled": False})
+        self.assertEqual(inserted, goods["inserted_after"])
+
+    def test_3_a_program_that_is_not_live_yet_is_found_and_one_that_goes_leaves_no_boosts(self):
+        self.rank_many(30)
+        report = self.try_out("programs/goods")
+        self.assertEqual((report["before"]["inserted_per_page"],
+                          report["after"]["inserted_per_page"]), (1, 0))
+        report = self.try_out("programs/tea")  # its price begins at 0: nobody need get it
+        self.assertEqual(report["before"]["inserted_per_page"], 1)
+        report = self.try_out("programs/new", {"yaml": program("new")})
+        self.assertGreaterEqual(report["after"]["inserted_per_page"], 1)
+        self.assert_refused(self.engine.ask("GET", "/v1/programs/new"), 404)
+
+    def test_4_what_is_no_definition_is_refused_and_forgotten_viewers_are_not_ranked(self):
+        self.assert_refused(self.engine.ask("POST", "/v1/experiments/boost:dry_run",
+                                            {"coverage": 2}), 422, "/coverage")
+        self.assertEqual(self.engine.ask("POST", "/v1/programs/none:dry_run", {}).status, 404)
+        self.rank_many(30)
+        for i in range(60):
+            self.engine.expect(204, "DELETE", f"/v1/users/viewer-{i}")
+        self.assert_refused(self.engine.ask("POST", "/v1/experiments/boost:dry_run", {}), 409)
+
+    def test_5_verbs_try_it_with_dry_run(self):
+        self.rank_many(30)
+        to = ("--to", f"http://{self.engine.address}", "--dry-run")
+        done = run("experiment", "enable", "boost", *to)
+        self.assertRegex(done.stdout, r"^of 30 requests, .* of the pages would change", done.stderr)
+        done = run("program", "disable", "goods", *to, "--json")
+        self.assertEqual(json.loads(done.stdout)["after"]["inserted_per_page"], 0)
+        self.assertTrue(self.engine.expect(200, "GET", "/v1/programs/goods").json["enabled"])
 
 
 class BoostingTest(EngineTest):

@@ -207,7 +207,8 @@ class EngineTest(unittest.TestCase):
         for name in ("programs", "experiments"):
             shutil.copytree(ROOT / "configs" / name, Path(cls.folder.name) / name)
         config = Path(cls.folder.name) / "engine.yaml"
-        config.write_text(f"data_dir: {cls.folder.name}/data\n")
+        config.write_text(f"data_dir: {cls.folder.name}/data\n"
+                          "experiments:\n  dry_run_requests_min: 1\n")
         cls.engine = subprocess.Popen(
             [binary, "serve", "--config", str(config), "--listen", "127.0.0.1:0"], cwd=ROOT,
             stdout=subprocess.PIPE, text=True)

@@ -60,6 +60,8 @@ const std::map<std::string, std::set<Who>>& table() {
       {"GET /v1/experiments/{id}/history", kOperates},
       {"POST /v1/experiments/{id}/revert", kOperates},
       {"POST /v1/experiments/{id}:approve", kOperates},
+      {"POST /v1/experiments/{id}:dry_run", kOperates},
+      {"POST /v1/programs/{id}:dry_run", kOperates},
       {"POST /v1/assign", kFeeds},
       {"GET /api/features/{client_key}", kOpenToAll},
       {"GET /v1/models", kOperates},
