@@ -4,6 +4,7 @@
 #include <map>
 
 #include "serving/exposure_json.h"
+#include "serving/small_counts.h"
 
 namespace shanhuo {
 
@@ -234,12 +235,15 @@ void HttpApi::get_exposure(Call& call) {
     return;
   }
   query.creator = creator;
-  const Result<ExposureReport> report =
+  const bool by_creator = call.principal.role == Role::kCreator;
+  if (by_creator) widen_for_creator(query);
+  Result<ExposureReport> report =
       engine_.features().exposure(query, world->catalogue(), engine_.stored());
   if (!report.ok()) {
     call.respond(problem(report.error()));
     return;
   }
+  if (by_creator) merge_small_counts(query, report.value());
   const std::shared_ptr<const ExperimentSet> experiments = engine_.experiments().current();
   const Subject subject{*world, engine_.interner(), query, *experiments};
   if (call.request.header("accept").find("text/csv") != std::string_view::npos) {

@@ -223,6 +223,34 @@ TEST_F(ApiAccess, ShowsACreatorItsOwnExposureAndNoHintOfOthers) {
   EXPECT_EQ(known.body, unknown.body);
 }
 
+TEST_F(ApiAccess, ShowsACreatorNoHourOfAFewViewers) {
+  const std::string items =
+      R"({"items":[{"item_id":"i","kind":"farm_good","title":"t","creator_id":"farmer"}]})";
+  ASSERT_EQ(ask(kAdmin, "PUT", "/v1/items", items).status, 200);
+  const int64_t now = clock_.now().count();
+  for (const int64_t ts : {now, now - 7'200'000}) {
+    const std::string event = R"({"events":[{"event_id":"e","type":"impression","item_id":"i",)"
+                              R"("viewable_ms":3000,"user_id":"u)" +
+                              std::to_string(ts) + R"(","ts_ms":)" + std::to_string(ts) + "}]}";
+    ASSERT_EQ(ask(kAdmin, "POST", "/v1/events", event).status, 202);
+  }
+  const auto points = [&](Who who, size_t& totals) {
+    const std::string body = ask(who, "GET", "/v1/creators/farmer/exposure").body;
+    totals = body.find(R"("totals":{"served":2,)");
+    size_t count = 0;
+    for (size_t at = 0; (at = body.find("ts_ms", at)) != body.npos; ++at) ++count;
+    return count;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  size_t totals = std::string::npos, shown = 0;
+  while (totals == std::string::npos && std::chrono::steady_clock::now() < deadline) {
+    shown = points(kAdmin, totals);
+  }
+  EXPECT_EQ(shown, 2u);
+  EXPECT_EQ(points(kCreator, totals), 1u);
+  EXPECT_NE(totals, std::string::npos);
+}
+
 TEST_F(ApiAccess, RefusesBeforeItReadsAndChangesNothing) {
   const std::string items =
       R"({"items":[{"item_id":"i","kind":"video","title":"t","creator_id":"c"}]})";

@@ -94,6 +94,7 @@ function rowName(group: Json, by: string, words: Words): string {
   if (typeof group.title === 'string' && group.title !== '') return group.title;
   const key = String(group.key);
   if (key === '') return words.none;
+  if (by === 'county' && key === 'other') return words.few;
   return by === 'surface' ? known(words.surface, key) : key;
 }
 
