@@ -103,6 +103,7 @@ struct EngineOptions {
   PipelineOptions stream;
   DedupOptions dedup;
   FeatureStoreOptions features;
+  GivingOptions giving;
   TextEncoderOptions text;
   CalibrationOptions calibration;
   ValueLearnerOptions value, value_second;

@@ -187,6 +187,19 @@ void add_invalid_traffic(EngineOptions& o, std::vector<Option>& table) {
       "of what they counted in windows that are watched, about 15 an event");
 }
 
+void add_giving(EngineOptions& o, std::vector<Option>& table) {
+  GivingOptions& giving = o.giving;
+  const SectionOf add{table, "giving"};
+  add("accounts_max", &giving.accounts_max, 1, 1e9, "viewers",
+      "with points, about 400 bytes each; beyond, deeds of others earn nothing");
+  add("orders_max", &giving.orders_max, 1, 1e9, "orders",
+      "that gave to causes, remembered for refunds, about 250 bytes each");
+  add("requests_max", &giving.requests_max, 1'000, 1e9, "pledges",
+      "a repeated one gets the same answer, about 300 bytes each");
+  add("block_entries_max", &giving.block_entries_max, 1, 1e6, "entries",
+      "of the ledger between two signatures, at most; a proof reads as many");
+}
+
 }  // namespace
 
 std::vector<Option> option_table(EngineOptions& options) {
@@ -199,6 +212,7 @@ std::vector<Option> option_table(EngineOptions& options) {
   add_kafka(options, table);
   add_features(options, table);
   add_invalid_traffic(options, table);
+  add_giving(options, table);
   add_models(options, table);
   add_vectors(options, table);
   add_ranking(options, table);

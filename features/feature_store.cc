@@ -153,6 +153,7 @@ DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& cont
 
   const bool money = event.type == EventType::kOrder || event.type == EventType::kRefund;
   const Fen income = money ? ledger_.apply(event, item) : Fen(0);
+  if (money && giving_ != nullptr) give_money(event, item, context.late);
   if (context.late) {
     count_one(&late_);
     return {};
@@ -170,8 +171,24 @@ DeadReason FeatureStore::apply(const Interaction& event, const FoldContext& cont
   if (options_.invalid.watches() && !money) {
     invalid_[context.partition]->remember(contribution_of(counted));
   }
+  if (giving_ != nullptr && event.type == EventType::kDeed) giving_->deed(event);
   for (FoldObserver* observer : observers_) observer->observe(counted);
   return {};
+}
+
+void FeatureStore::give_money(const Interaction& event, ItemIndex item, bool late) {
+  giving_->money(event, catalogue_.at(item), ledger_.last_change(), ledger_.find(event.order_id),
+                 !late);
+}
+
+void FeatureStore::control(std::string_view key, std::string_view value, Millis watermark) {
+  if (giving_ != nullptr) giving_->control(key, value, watermark);
+}
+
+Result<StateRoom> FeatureStore::make_room() {
+  Result<StateRoom> room = viewers_.make_room();
+  const bool crowded = giving_ != nullptr && giving_->crowded();
+  return room.ok() && crowded ? StateRoom::kCheckpointFirst : room;
 }
 
 bool FeatureStore::judged_invalid(const Interaction& event, const FoldContext& context,
@@ -259,6 +276,7 @@ void FeatureStore::add_everywhere(const Counted& counted, uint64_t user_hash) {
   if (minute == swept_minute_) return;
   swept_minute_ = minute;
   frequency_.sweep(watermark_);
+  if (giving_ != nullptr) giving_->pass(watermark_);
 }
 
 void FeatureStore::add_programs(const Counted& counted) {
@@ -275,6 +293,7 @@ void FeatureStore::forget(std::string_view user_id) {
   viewers_.erase(user_id);
   frequency_.forget(user_id);
   ledger_.forget(user_id);
+  if (giving_ != nullptr) giving_->forget(user_id);
   for (const auto& invalid : invalid_) invalid->forget(hash64(user_id));
 }
 

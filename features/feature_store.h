@@ -41,6 +41,7 @@
 #include "features/exposure.h"
 #include "features/exposure_token.h"
 #include "features/frequency.h"
+#include "features/giving.h"
 #include "features/interaction.h"
 #include "features/invalid_traffic.h"
 #include "features/item_state.h"
@@ -120,6 +121,9 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
 
   // See ViewerTable::keep_cold_in().
   void keep_cold_in(const StateReader& store) { viewers_.keep_cold_in(store); }
+  // Before the first apply(); checkpointed by its owner. Orders reach it late or not, deeds unless
+  // they are late or invalid.
+  void set_giving(GivingBook* giving) { giving_ = giving; }
   // Before the first apply().
   void add_observer(FoldObserver* observer) { observers_.push_back(observer); }
 
@@ -128,7 +132,8 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   // Erases the profile, the frequency entries and the name in the ledger. Counts stay; sketches
   // hold 32-bit hashes of viewers, from which nothing can be taken out (sketch.h).
   void forget(std::string_view user_id) override;
-  Result<StateRoom> make_room() override { return viewers_.make_room(); }
+  void control(std::string_view key, std::string_view value, Millis watermark) override;
+  Result<StateRoom> make_room() override;
 
   // Readers, from any thread.
   ViewerState viewer(std::string_view user_id) const;
@@ -177,6 +182,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   bool judged_invalid(const Interaction& event, const FoldContext& context, ItemIndex item,
                       uint64_t user_hash);
   void take_back(const Contribution& contribution, uint64_t user_hash);
+  void give_money(const Interaction& event, ItemIndex item, bool late);
   void decide_viewable(Counted* counted, uint64_t user_hash);
   void add_everywhere(const Counted& counted, uint64_t user_hash);
   void add_programs(const Counted& counted);
@@ -196,6 +202,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   std::vector<std::unique_ptr<InvalidTraffic>> invalid_;          // by partition
   std::vector<Checkpointed*> parts_;
   std::vector<FoldObserver*> observers_;
+  GivingBook* giving_ = nullptr;
 
   Millis watermark_{INT64_MIN};  // largest given; the fold's thread only, as the two below
   int64_t swept_minute_ = INT64_MIN;

@@ -50,10 +50,12 @@ Fen Ledger::apply(const Interaction& event, ItemIndex item) {
   CHECK(event.type == EventType::kOrder || event.type == EventType::kRefund);
   const bool is_order = event.type == EventType::kOrder;
   const Fen amount(event.amount_fen);
+  last_change_ = {};
   Orders::value_type* entry = order(event, item);
   if (entry == nullptr) {  // not remembered: counts, but cannot be refunded
     if (!is_order) return Fen(0);
-    add_totals(item, {.orders = 1, .ordered = amount, .refunded = Fen(0)});
+    last_change_ = {.orders = 1, .ordered = amount, .refunded = Fen(0)};
+    add_totals(item, last_change_);
     return amount;
   }
   dirty_orders_.touch(&entry->second.mark, entry, [&] { save_order(*entry); });
@@ -67,11 +69,11 @@ Fen Ledger::apply(const Interaction& event, ItemIndex item) {
   } else {
     row.asked = sum(row.asked, amount);
   }
-  const LedgerTotals change{.orders = is_order ? 1 : 0,
-                            .ordered = row.amount - amount_before,
-                            .refunded = row.refunded() - refunded_before};
-  add_totals(item, change);
-  return change.ordered - change.refunded;
+  last_change_ = {.orders = is_order ? 1 : 0,
+                  .ordered = row.amount - amount_before,
+                  .refunded = row.refunded() - refunded_before};
+  add_totals(item, last_change_);
+  return last_change_.ordered - last_change_.refunded;
 }
 
 void Ledger::add_totals(ItemIndex item, const LedgerTotals& change) {

@@ -61,6 +61,8 @@ class Ledger final : public Checkpointed {
   // Requires: event.type is kOrder or kRefund. Answers the change of income in fen: the amount of
   // an order minus refunds that waited for it, or minus what the refund takes off.
   Fen apply(const Interaction& event, ItemIndex item);
+  // What the last apply() changed; all zero when it was a repetition, or changed nothing.
+  const LedgerTotals& last_change() const { return last_change_; }
   // Removes the viewer's id from its orders; amounts stay.
   void forget(std::string_view user_id);
 
@@ -96,6 +98,7 @@ class Ledger final : public Checkpointed {
   const LedgerOptions options_;
   Interner& interner_;
   Orders orders_;  // writer only
+  LedgerTotals last_change_;
   std::atomic<uint64_t> orders_refused_{0};
   std::atomic<size_t> bytes_{0};
 

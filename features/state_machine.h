@@ -25,7 +25,7 @@ namespace shanhuo {
 //   pg program totals in interner          ci cc cb catalogue   lg ledger     pr prices cl
 //   calibration pl the fold's own counters and watermarks (streaming/fold.h)   iv invalid traffic
 //   lt item totals   sg segment rates   vm value models   pm their probability maps   im
-//   impressions that wait for labels
+//   impressions that wait for labels   ga gc go gq gr gt ge gk gh  giving and its ledger
 class StateWriter {
  public:
   virtual ~StateWriter() = default;
@@ -88,6 +88,9 @@ class StateMachine {
   virtual void expect(const Interaction& /*event*/, uint32_t /*partition*/) {}
   [[nodiscard]] virtual DeadReason apply(const Interaction& event, const FoldContext& context) = 0;
   virtual void forget(std::string_view user_id) = 0;
+  // A control record (streaming/event_log.h): what its writer and this machine agree on.
+  virtual void control(std::string_view /*key*/, std::string_view /*value*/, Millis /*watermark*/) {
+  }
   // Asked after each poll batch. Fails when part of the state could not be read: what was folded
   // since the last checkpoint is not exact then, and must not become one.
   virtual Result<StateRoom> make_room() { return StateRoom::kEnough; }

@@ -74,6 +74,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       programs_(config_dir + "/programs"),
       experiments_(config_dir + "/experiments", [this] { return *ranking_.get(); }),
       boosting_(config_dir + "/boosting.yaml"),
+      giving_rules_(config_dir + "/giving"),
       prices_(price_options(options_), make_price_law(options_.price_law)),
       calibration_(options_.calibration),
       values_(options_.value, options_.value_second,
@@ -94,14 +95,15 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options,
                                              const std::string& config_dir, const Clock& clock,
                                              CheckpointStore::Fence fence) {
   std::unique_ptr<Engine> engine(new Engine(options, config_dir, clock));
-  engine->programs_.reload();
-  if (const ConfigErrors errors = engine->programs_.errors(); !errors.empty()) {
-    return Error{ErrorCode::kInvalid, joined(errors)};
+  for (ConfigStore* store : {static_cast<ConfigStore*>(&engine->programs_),
+                             static_cast<ConfigStore*>(&engine->giving_rules_)}) {
+    store->reload();
+    if (!store->errors().empty()) return Error{ErrorCode::kInvalid, joined(store->errors())};
   }
-
   if (const Status status = engine->open_parts(std::move(fence)); !status.ok())
     return status.error();
   if (const Status status = engine->start(); !status.ok()) return status.error();
+  engine->publish_giving();
   return engine;
 }
 
@@ -116,6 +118,7 @@ Status Engine::open_parts(CheckpointStore::Fence fence) {
   Result<TokenKeys> keys = TokenKeys::load(dir + "/token.keys");
   if (!keys.ok()) return keys.error();
   keys_.set(std::make_shared<const TokenKeys>(std::move(keys).value()));
+  if (const Status made = make_giving(); !made.ok()) return made;
 
   Result<OpenedLog> log = open_engine_log(options_, clock_);
   if (!log.ok()) return log.error();
@@ -154,6 +157,7 @@ void Engine::make_features() {
   features.viewable_entries_max /= partitions;
   features.token_entries_max /= partitions;
   features_ = std::make_unique<FeatureStore>(features, interner_, catalogue_, keys_);
+  features_->set_giving(giving_.get());
   DedupOptions dedup = options_.dedup;
   dedup.entries_max /= partitions;
   for (uint32_t p = 0; p < partitions; ++p) {
@@ -195,8 +199,8 @@ Status Engine::start() {
     parts.checkpointed.push_back(dedup.get());
   }
   parts.checkpointed.insert(parts.checkpointed.end(),
-                            {features_.get(), &totals_, &segments_, &calibration_, &prices_,
-                             decisions_.get(), seed_prices_.get()});
+                            {features_.get(), giving_.get(), &totals_, &segments_, &calibration_,
+                             &prices_, decisions_.get(), seed_prices_.get()});
   if (values_.enabled()) parts.checkpointed.push_back(&values_);
   parts.clock = &clock_;
   PipelineOptions stream = options_.stream;

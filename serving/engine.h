@@ -5,6 +5,7 @@
 //   data_dir/log                the event log
 //   data_dir/state              checkpoints; state.N where engines share the folder (member.h)
 //   data_dir/token.keys         signs exposure tokens
+//   data_dir/ledger.key         signs the ledger, and names viewers and orders in it
 //   data_dir/decisions.counter  numbers of decisions
 //   data_dir/ramps.json         how far ramps of experiments are
 //   data_dir/changes.ndjson, revisions   who changed which program or experiment, and their texts
@@ -28,7 +29,9 @@
 #include "configs/boosting_switch.h"
 #include "configs/engine_options.h"
 #include "configs/experiment_store.h"
+#include "configs/giving_reader.h"
 #include "configs/program_store.h"
+#include "features/giving.h"
 #include "features/item_totals.h"
 #include "features/segment_rates.h"
 #include "models/calibration.h"
@@ -56,9 +59,9 @@ enum class ConfigKind : uint8_t { kProgram, kExperiment };
 
 class Engine {
  public:
-  // `config_dir` holds programs/ and experiments/. Fails when a folder cannot be opened, the state
-  // does not hold, or a program file is broken (kInvalid, all errors in the text). `clock` must
-  // outlive the engine. `fence` is asked before each checkpoint is written
+  // `config_dir` holds programs/, experiments/ and giving/. Fails when a folder cannot be opened,
+  // the state does not hold, or a program file is broken (kInvalid, all errors in the text).
+  // `clock` must outlive the engine. `fence` is asked before each checkpoint is written
   // (streaming/checkpoint.h).
   static Result<std::unique_ptr<Engine>> open(const EngineOptions& options,
                                               const std::string& config_dir, const Clock& clock,
@@ -77,6 +80,8 @@ class Engine {
   void append_events(const std::vector<AppendRecord>& records, EventLog::Done done);
   // Forgets a viewer: state now, disk within a minute, replay for good.
   Status forget(std::string_view user_id);
+  // Appends a pledge of points and waits until the fold has decided. kUnavailable as above.
+  Result<PledgeOutcome> pledge(const Pledge& pledge);
   // A consistent copy of the data folder into `directory`, which must not exist, while serving,
   // with all that was answered before the call. On Kafka that is the state alone: the cluster keeps
   // the log.
@@ -129,6 +134,7 @@ class Engine {
   const BoostingSwitch& boosting() const { return boosting_; }
   ExperimentWatch& watch() { return *watch_; }
   const PriceController& prices() const { return prices_; }
+  const GivingBook& giving() const { return *giving_; }
   ValueModels values() const { return values_.models(); }
   const TrafficBook& requests() const { return requests_; }
   const ChangeBook& changes() const { return *changes_; }
@@ -147,6 +153,8 @@ class Engine {
   Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock);
   Status open_parts(CheckpointStore::Fence fence);
   void make_features();
+  Status make_giving();
+  void publish_giving();
   Status start();
   void fold_tail();
   // Where they stand, once all are durable.
@@ -189,6 +197,7 @@ class Engine {
   ProgramStore programs_;
   ExperimentStore experiments_;
   BoostingSwitch boosting_;
+  GivingStore giving_rules_;
   std::shared_ptr<const RankingOptions> experiments_base_;  // what they were read against
   PriceController prices_;
   CalibrationLearner calibration_;
@@ -205,6 +214,8 @@ class Engine {
   Published<TokenKeys> keys_;
   OpenedLog log_;
   std::unique_ptr<CheckpointStore> checkpoints_;
+  std::unique_ptr<LedgerKeys> ledger_keys_;
+  std::unique_ptr<GivingBook> giving_;
   std::unique_ptr<FeatureStore> features_;
   std::vector<std::unique_ptr<Deduplicator>> dedup_;  // by partition
   std::unique_ptr<DecisionBook> decisions_;

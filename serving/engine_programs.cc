@@ -128,6 +128,8 @@ void Engine::upkeep() {
       reload_experiments();
       reload_boosting();
       watch_->tick();
+      reload(giving_rules_, "giving");
+      publish_giving();
     }
     refresh_world();
     if (const auto world = world_.get(); rounds % 10 == 0 || graduates_of != &world->programs()) {

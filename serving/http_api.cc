@@ -11,6 +11,7 @@ constexpr int kWorkerThreads = 2;
 constexpr size_t kWorkerQueueMax = 256;
 
 using Route = HttpApi::Route;
+using enum RouteClass;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> segments;
@@ -50,8 +51,7 @@ struct Pattern {
 
 }  // namespace
 
-std::span<const Route> HttpApi::routes() {
-  using enum RouteClass;
+struct HttpApi::Table {
   static constexpr std::array kRoutes = {
       Route{"POST", "/v1/rank", kFeed, false, &HttpApi::rank},
       Route{"POST", "/v1/events", kIngest, false, &HttpApi::post_events},
@@ -94,6 +94,11 @@ std::span<const Route> HttpApi::routes() {
       Route{"GET", "/v1/parameters", kOperate, false, &HttpApi::list_parameters},
       Route{"GET", "/v1/stats", kOperate, false, &HttpApi::stats},
       Route{"GET", "/metrics", kOperate, false, &HttpApi::metrics},
+      Route{"GET", "/v1/causes", kOperate, true, &HttpApi::list_causes},
+      Route{"POST", "/v1/causes/{id}/pledges", kOperate, true, &HttpApi::post_pledge},
+      Route{"GET", "/v1/ledger", kOperate, true, &HttpApi::get_ledger},
+      Route{"GET", "/v1/ledger/{entry}/proof", kOperate, true, &HttpApi::get_proof},
+      Route{"GET", "/v1/users/{id}/points", kAdmin, true, &HttpApi::get_points},
       Route{"GET", "/v1/users/{id}", kAdmin, true, &HttpApi::get_user},
       Route{"DELETE", "/v1/users/{id}", kAdmin, true, &HttpApi::delete_user},
       Route{"POST", "/v1/backups", kAdmin, true, &HttpApi::post_backup},
@@ -107,8 +112,9 @@ std::span<const Route> HttpApi::routes() {
       Route{"GET", "/static/*", kOpen, false, &HttpApi::page},
       Route{"GET", "/favicon.ico", kOpen, false, &HttpApi::favicon},
   };
-  return kRoutes;
-}
+};
+
+std::span<const Route> HttpApi::routes() { return Table::kRoutes; }
 
 HttpApi::HttpApi(Engine& engine, const Access& access)
     : engine_(engine),

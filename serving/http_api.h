@@ -54,6 +54,7 @@ class HttpApi {
   static std::span<const Route> routes();
 
  private:
+  struct Table;  // of the routes; handlers are private
   // api_rank.cc, api_events.cc
   void rank(Call& call);
   void post_events(Call& call);
@@ -116,6 +117,12 @@ class HttpApi {
   void dry_run(Call& call, ConfigKind kind);
   void dry_run_program(Call& call);
   void dry_run_experiment(Call& call);
+  // api_giving.cc, api_ledger.cc
+  void list_causes(Call& call);
+  void post_pledge(Call& call);
+  void get_points(Call& call);
+  void get_ledger(Call& call);
+  void get_proof(Call& call);
   // api_people.cc
   void get_user(Call& call);
   void delete_user(Call& call);

@@ -36,7 +36,7 @@ Result<bool> LogLines::next(std::string& line) {
     if (!next.ok()) return next.error();
     if (next.value() == nullptr) return false;
     const LogRecord& record = *next.value();
-    if (record.content == ContentType::kForget) continue;
+    if (!is_event(record.content)) continue;
     Interaction event;
     if (!decoder_.decode_record(record, event).empty()) {
       ++undecodable_;

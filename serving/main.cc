@@ -4,6 +4,7 @@
 #include "serving/evaluate.h"
 #include "serving/experiment_verbs.h"
 #include "serving/import.h"
+#include "serving/ledger_verbs.h"
 #include "serving/operator_verbs.h"
 #include "serving/replay.h"
 #include "serving/serve.h"
@@ -43,6 +44,8 @@ int main(int argc, char** argv) {
       {"audit", "ls | verify",
        "who changed what; verify needs no engine, and finds what was edited", 1, 1, kAuditFlags,
        audit_verb},
+      {"ledger", "verify | ls | export", "the public ledger: of a running engine, or a file", 1, 1,
+       kLedgerFlags, ledger_verb},
       {"model", "ls | use VERSION", "trained models of a running engine", 1, 2, kNoFlags,
        model_verb},
       {"user", "show|forget ID", "one viewer of a running engine", 2, 2, kNoFlags, user_verb},

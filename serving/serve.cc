@@ -314,6 +314,9 @@ int check_verb(const CliArguments& arguments) {
   for (const ConfigError& error : experiments.errors()) errors.push_back(error);
   const BoostingSwitch boosting(config_folder(arguments) + "/boosting.yaml");
   for (const ConfigError& error : boosting.errors()) errors.push_back(error);
+  GivingStore giving(config_folder(arguments) + "/giving");
+  giving.reload();
+  for (const ConfigError& error : giving.errors()) errors.push_back(error);
   for (const ConfigError& error : errors) std::printf("%s\n", error.to_string().c_str());
   if (!errors.empty()) return kExitUsage;
   ConfigErrors warnings = warnings_of(*programs.current(), WallClock().now());
@@ -325,8 +328,9 @@ int check_verb(const CliArguments& arguments) {
   for (const ConfigError& warning : warnings) {
     std::printf("%s (warning)\n", warning.to_string().c_str());
   }
-  std::printf("ok: %s, %zu programs and %zu experiments\n", arguments.config_file.c_str(),
-              programs.current()->programs.size(), experiments.current()->experiments().size());
+  std::printf("ok: %s, %zu programs, %zu experiments and %zu rules of giving\n",
+              arguments.config_file.c_str(), programs.current()->programs.size(),
+              experiments.current()->experiments().size(), giving.current()->rules.size());
   return kExitDone;
 }
 

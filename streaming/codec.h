@@ -82,7 +82,7 @@ class EventDecoder {
                      const Each& each);
 
   // One event of a log or Kafka record, JSON or protobuf by its content type.
-  // Requires: record.content is not kForget.
+  // Requires: is_event(record.content).
   Reason decode_record(const LogRecord& record, Interaction& event);
 
   // One event as a JSON value of somebody's document; views point into that document.

@@ -228,7 +228,7 @@ Status EventDecoder::decode_body(BodyFormat format, std::string_view body,
 }
 
 Reason EventDecoder::decode_record(const LogRecord& record, Interaction& event) {
-  CHECK(record.content != ContentType::kForget);
+  CHECK(is_event(record.content));
   if (record.content == ContentType::kUnknown) return kUnknownContentType;
   if (record.content == ContentType::kNewerSchema) return kUnknownSchemaVersion;
   if (record.value.size() > rep_->options.event_bytes_max) return kTooLarge;

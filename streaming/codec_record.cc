@@ -175,7 +175,7 @@ Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
   wire::DeadLetter wire;
   if (!wire.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
       wire.source_topic() >= kTopics ||
-      wire.content() > static_cast<uint32_t>(ContentType::kNewerSchema)) {
+      wire.content() > static_cast<uint32_t>(ContentType::kControl)) {
     return Error{ErrorCode::kInvalid, "not a protobuf DeadLetter"};
   }
   DeadLetter letter;

@@ -21,9 +21,18 @@ enum class Topic : uint8_t { kItems, kInteractions, kDecisions, kDeadLetters };
 inline constexpr int kTopics = 4;
 std::string_view topic_name(Topic topic);  // "shanhuo.items", ...
 
-// How a value is encoded; rides with the record (Kafka: header content-type, absent = JSON). The
-// last two are only ever read, from foreign producers: the record becomes a dead letter.
-enum class ContentType : uint8_t { kJson, kProtobuf, kForget, kUnknown, kNewerSchema };
+// How a value is encoded; rides with the record (Kafka: header content-type, absent = JSON).
+// kUnknown and kNewerSchema are only ever read, from foreign producers: the record becomes a dead
+// letter. kControl: what the engine itself has to say to the fold (features/giving.h), no event.
+enum class ContentType : uint8_t { kJson, kProtobuf, kForget, kUnknown, kNewerSchema, kControl };
+// Whether the engine writes it; what it does not write is no record of its logs.
+constexpr bool is_written(ContentType content) {
+  return content <= ContentType::kForget || content == ContentType::kControl;
+}
+// Whether the value is an event, or stands for one that cannot be read.
+constexpr bool is_event(ContentType content) {
+  return content != ContentType::kForget && content != ContentType::kControl;
+}
 
 // "The log chooses each record's partition by its key": equal keys, one partition.
 inline constexpr uint32_t kByKey = UINT32_MAX;

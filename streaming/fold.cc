@@ -77,7 +77,7 @@ const Fold::Ahead& Fold::decoded(const LogRecord& record) {
 
 void Fold::look_at(const LogRecord& record, Ahead& ahead) {
   CHECK(record.partition < options_.partitions);
-  if (record.content == ContentType::kForget) return;
+  if (!is_event(record.content)) return;
   ahead.undecodable = ahead.decoder.decode_record(record, ahead.event);
   if (!ahead.undecodable.empty()) return;
   ahead.hash = hash_combine(hash64(ahead.event.user_id), hash64(ahead.event.event_id));
@@ -90,6 +90,10 @@ DeadReason Fold::interaction(const LogRecord& record) {
   if (record.content == ContentType::kForget) {
     machine_.forget(record.key);
     ++counters_.forgotten;
+    return {};
+  }
+  if (record.content == ContentType::kControl) {
+    machine_.control(record.key, record.value, watermarks_[record.partition]);
     return {};
   }
   ++counters_.accepted;

@@ -12,8 +12,12 @@ namespace {
 
 constexpr size_t kErrorBytes = 512;
 constexpr size_t kHeadersMax = 1;
-constexpr std::string_view kContentTypes[] = {"application/json", "application/x-protobuf",
-                                              "application/x-shanhuo-forget"};
+constexpr std::string_view kContentTypes[] = {"application/json",
+                                              "application/x-protobuf",
+                                              "application/x-shanhuo-forget",
+                                              "",  // kUnknown and kNewerSchema: never written
+                                              "",
+                                              "application/x-shanhuo-control"};
 
 void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
   auto& counters = *static_cast<KafkaCounters*>(opaque);
@@ -147,7 +151,7 @@ Result<KafkaHandle> make_client(const KafkaOptions& options, const KafkaSettings
 
 rd_kafka_resp_err_t kafka_produce(rd_kafka_t* client, rd_kafka_topic_t* topic, int32_t partition,
                                   const AppendRecord& record, bool tombstone, void* opaque) {
-  CHECK(record.content <= ContentType::kForget);
+  CHECK(is_written(record.content));
   const std::string_view type = kContentTypes[static_cast<size_t>(record.content)];
   rd_kafka_headers_t* headers = rd_kafka_headers_new(kHeadersMax);
   rd_kafka_header_add(headers, kContentHeader.data(), static_cast<ssize_t>(kContentHeader.size()),

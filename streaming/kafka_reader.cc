@@ -40,6 +40,7 @@ ContentType content_of(const rd_kafka_message_t& message) {
     return ContentType::kProtobuf;
   }
   if (type == "application/x-shanhuo-forget") return ContentType::kForget;
+  if (type == "application/x-shanhuo-control") return ContentType::kControl;
   return ContentType::kUnknown;
 }
 

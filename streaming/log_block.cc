@@ -55,7 +55,7 @@ std::string_view check_frames(const Block& block) {
     const char* frame = block.bytes.data() + at;
     const uint64_t length = uint64_t{load<uint32_t>(frame + 1)} + load<uint32_t>(frame + 5);
     at += kFrameHeaderBytes;
-    if (static_cast<uint8_t>(frame[0]) > static_cast<uint8_t>(ContentType::kForget)) {
+    if (!is_written(static_cast<ContentType>(frame[0]))) {
       return "a record of unknown content";
     }
     if (block.bytes.size() - at < length) return "a record is cut off";

@@ -204,10 +204,12 @@ class EngineTest(unittest.TestCase):
         if not os.access(binary, os.X_OK):
             raise unittest.SkipTest(f"{binary} is not built")
         cls.folder = tempfile.TemporaryDirectory()
-        for name in ("programs", "experiments"):
+        for name in ("programs", "experiments", "giving"):
             shutil.copytree(ROOT / "configs" / name, Path(cls.folder.name) / name)
         config = Path(cls.folder.name) / "engine.yaml"
+        # Each entry of the ledger is sealed at once, so that there is something to prove.
         config.write_text(f"data_dir: {cls.folder.name}/data\n"
+                          "giving: {block_entries_max: 1}\n"
                           "experiments:\n  dry_run_requests_min: 1\n")
         cls.engine = subprocess.Popen(
             [binary, "serve", "--config", str(config), "--listen", "127.0.0.1:0"], cwd=ROOT,
@@ -215,6 +217,9 @@ class EngineTest(unittest.TestCase):
         ready = re.match(r"ready: http://(.+)", cls.engine.stdout.readline())
         assert ready, "the engine did not start"
         cls.address = ready.group(1)
+        deed = {"event_id": "deed", "type": "deed", "user_id": "u-1001", "item_id": "cause",
+                "ts_ms": int(time.time() * 1000), "deed": "volunteer"}
+        cls.ask(cls, "post", "/v1/events", json.dumps({"events": [deed]}), "application/json")
 
     @classmethod
     def tearDownClass(cls):

@@ -30,63 +30,65 @@ const std::set<Who> kLooks = {kCreator, kAdmin};
 const std::set<Who> kOperates = {kOperator, kAdmin};
 const std::set<Who> kAdministers = {kAdmin};
 
-const std::map<std::string, std::set<Who>>& table() {
-  static const std::map<std::string, std::set<Who>> rows = {
-      {"POST /v1/rank", kFeeds},
-      {"POST /v1/events", kIngests},
-      {"PUT /v1/items", kIngests},
-      {"GET /v1/items/{id}", kIngests},
-      {"PATCH /v1/items/{id}", kIngests},
-      {"DELETE /v1/items/{id}", kIngests},
-      {"PUT /v1/creators", kIngests},
-      {"GET /v1/creators/{id}", kIngests},
-      {"GET /v1/creators/{id}/exposure", kLooks},
-      {"PUT /v1/blocks/{kind}/{id}", kOperates},
-      {"DELETE /v1/blocks/{kind}/{id}", kOperates},
-      {"GET /v1/programs", kOperates},
-      {"GET /v1/programs/{id}", kOperates},
-      {"PUT /v1/programs/{id}", kOperates},
-      {"PATCH /v1/programs/{id}", kOperates},
-      {"DELETE /v1/programs/{id}", kOperates},
-      {"POST /v1/programs:validate", kOperates},
-      {"GET /v1/programs/{id}/forecast", kOperates},
-      {"GET /v1/programs/{id}/board", kOperates},
-      {"GET /v1/experiments", kOperates},
-      {"POST /v1/experiments:why", kOperates},
-      {"GET /v1/experiments/{id}", kOperates},
-      {"PUT /v1/experiments/{id}", kOperates},
-      {"PATCH /v1/experiments/{id}", kOperates},
-      {"DELETE /v1/experiments/{id}", kOperates},
-      {"GET /v1/experiments/{id}/history", kOperates},
-      {"POST /v1/experiments/{id}/revert", kOperates},
-      {"POST /v1/experiments/{id}:approve", kOperates},
-      {"POST /v1/experiments/{id}:dry_run", kOperates},
-      {"POST /v1/programs/{id}:dry_run", kOperates},
-      {"POST /v1/assign", kFeeds},
-      {"GET /api/features/{client_key}", kOpenToAll},
-      {"GET /v1/models", kOperates},
-      {"PUT /v1/models/current", kOperates},
-      {"GET /v1/audit", kOperates},
-      {"GET /v1/boosting", kOperates},
-      {"PUT /v1/boosting", kOperates},
-      {"GET /v1/parameters", kOperates},
-      {"GET /v1/stats", kOperates},
-      {"GET /metrics", kOperates},
-      {"GET /v1/users/{id}", kAdministers},
-      {"DELETE /v1/users/{id}", kAdministers},
-      {"POST /v1/backups", kAdministers},
-      {"GET /healthz", kOpenToAll},
-      {"GET /readyz", kOpenToAll},
-      {"GET /version", kOpenToAll},
-      {"GET /openapi.json", kOpenToAll},
-      {"GET /", kOpenToAll},
-      {"GET /creator", kOpenToAll},
-      {"GET /operate", kOpenToAll},
-      {"GET /static/*", kOpenToAll},
-      {"GET /favicon.ico", kOpenToAll},
-  };
-  return rows;
-}
+const std::map<std::string, std::set<Who>> kTable = {
+    {"POST /v1/rank", kFeeds},
+    {"POST /v1/events", kIngests},
+    {"PUT /v1/items", kIngests},
+    {"GET /v1/items/{id}", kIngests},
+    {"PATCH /v1/items/{id}", kIngests},
+    {"DELETE /v1/items/{id}", kIngests},
+    {"PUT /v1/creators", kIngests},
+    {"GET /v1/creators/{id}", kIngests},
+    {"GET /v1/creators/{id}/exposure", kLooks},
+    {"PUT /v1/blocks/{kind}/{id}", kOperates},
+    {"DELETE /v1/blocks/{kind}/{id}", kOperates},
+    {"GET /v1/programs", kOperates},
+    {"GET /v1/programs/{id}", kOperates},
+    {"PUT /v1/programs/{id}", kOperates},
+    {"PATCH /v1/programs/{id}", kOperates},
+    {"DELETE /v1/programs/{id}", kOperates},
+    {"POST /v1/programs:validate", kOperates},
+    {"GET /v1/programs/{id}/forecast", kOperates},
+    {"GET /v1/programs/{id}/board", kOperates},
+    {"GET /v1/experiments", kOperates},
+    {"POST /v1/experiments:why", kOperates},
+    {"GET /v1/experiments/{id}", kOperates},
+    {"PUT /v1/experiments/{id}", kOperates},
+    {"PATCH /v1/experiments/{id}", kOperates},
+    {"DELETE /v1/experiments/{id}", kOperates},
+    {"GET /v1/experiments/{id}/history", kOperates},
+    {"POST /v1/experiments/{id}/revert", kOperates},
+    {"POST /v1/experiments/{id}:approve", kOperates},
+    {"POST /v1/experiments/{id}:dry_run", kOperates},
+    {"POST /v1/programs/{id}:dry_run", kOperates},
+    {"POST /v1/assign", kFeeds},
+    {"GET /api/features/{client_key}", kOpenToAll},
+    {"GET /v1/models", kOperates},
+    {"PUT /v1/models/current", kOperates},
+    {"GET /v1/audit", kOperates},
+    {"GET /v1/boosting", kOperates},
+    {"PUT /v1/boosting", kOperates},
+    {"GET /v1/parameters", kOperates},
+    {"GET /v1/stats", kOperates},
+    {"GET /metrics", kOperates},
+    {"GET /v1/causes", kOperates},
+    {"POST /v1/causes/{id}/pledges", kOperates},
+    {"GET /v1/ledger", kOperates},
+    {"GET /v1/ledger/{entry}/proof", kOperates},
+    {"GET /v1/users/{id}/points", kAdministers},
+    {"GET /v1/users/{id}", kAdministers},
+    {"DELETE /v1/users/{id}", kAdministers},
+    {"POST /v1/backups", kAdministers},
+    {"GET /healthz", kOpenToAll},
+    {"GET /readyz", kOpenToAll},
+    {"GET /version", kOpenToAll},
+    {"GET /openapi.json", kOpenToAll},
+    {"GET /", kOpenToAll},
+    {"GET /creator", kOpenToAll},
+    {"GET /operate", kOpenToAll},
+    {"GET /static/*", kOpenToAll},
+    {"GET /favicon.ico", kOpenToAll},
+};
 
 class Sink final : public ResponseSink {
  public:
@@ -180,7 +182,7 @@ TEST(ApiAccessTable, NamesEveryRouteOfTheApiAndNoOther) {
   for (const HttpApi::Route& route : HttpApi::routes()) {
     routes.insert(std::string(route.method) + " " + std::string(route.path));
   }
-  for (const auto& [route, allowed] : table()) rows.insert(route);
+  for (const auto& [route, allowed] : kTable) rows.insert(route);
   EXPECT_EQ(routes, rows);
 }
 
@@ -189,7 +191,7 @@ TEST_F(ApiAccess, LetsEachRoleDoItsOwnAndRefusesTheRest) {
                 R"({"creators":[{"creator_id":"farmer","name":"f","groups":[]}]})")
                 .status,
             200);
-  for (const auto& [route, allowed] : table()) {
+  for (const auto& [route, allowed] : kTable) {
     const size_t blank = route.find(' ');
     for (const Who who : kAll) {
       const HttpResponse answer = ask(who, route.substr(0, blank), filled(route.substr(blank + 1)));

@@ -38,7 +38,7 @@ LIBRARIES = {
                            "serving/http_connection.h", "serving/http_connection.cc",
                            "serving/request_reader.cc", "models/lift.cc"]),
     "libsodium": (r"<sodium", ["features/exposure_token.cc", "features/digest.cc",
-                               "serving/access.cc"]),
+                               "features/signing.cc", "serving/access.cc"]),
     "prometheus-cpp": (r"<prometheus/", ["serving/metrics.cc"]),
     "RE2": (r"<re2/", ["features/condition.cc"]),
     "Eigen": (r"<Eigen/", ["models/*.cc"]),
