@@ -95,6 +95,9 @@ struct Experiment {
   std::vector<ExperimentVariation> variations;
   std::vector<Guardrail> guardrails;
   std::optional<Ramp> ramp;
+  // Another number whenever who gets what, or what it is, changes: layer, range, hash, coverage,
+  // condition, prerequisites, variations. Results are counted by it.
+  uint32_t phase = 0;
   std::string revision;  // first 16 hex digits of the file's SHA-256
   std::string file;
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <span>
 
+#include "base/hash.h"
 #include "base/ids.h"
 #include "configs/experiment_check.h"
 #include "configs/program_campaign.h"
@@ -172,29 +173,47 @@ void read_prerequisites(MapReader& parent, Experiment& experiment) {
   }
 }
 
-void read_guardrails(MapReader& parent, Experiment& experiment) {
+// A metric's, or one of the engine's own running.
+struct GuardrailMetric {
+  std::string_view name;
+  bool up_is_good;
+};
+
+std::vector<GuardrailMetric> guardrail_metrics(const MetricSet* metrics) {
+  if (metrics == nullptr || metrics->metrics.empty()) {
+    return {{"organic_ctr", true},   {"watch_time", true},  {"delivery", true},
+            {"dislike_rate", false}, {"error_rate", false}, {"latency", false}};
+  }
+  std::vector<GuardrailMetric> all;
+  for (const Metric& metric : metrics->metrics) all.push_back({metric.id, metric.up_is_good});
+  all.insert(all.end(), {{"delivery", true}, {"error_rate", false}, {"latency", false}});
+  return all;
+}
+
+void read_guardrails(MapReader& parent, const MetricSet* metrics, Experiment& experiment) {
   const YamlNode* list = parent.list("guardrails");
   if (list == nullptr) return;
   if (list->items.size() > kListMax) {
     return parent.error("guardrails", "are more than " + std::to_string(kListMax));
   }
-  // The first three are worse when they fall.
-  static const std::vector<std::string_view> kMetrics = {"organic_ctr",  "watch_time", "delivery",
-                                                         "dislike_rate", "error_rate", "latency"};
+  const std::vector<GuardrailMetric> allowed = guardrail_metrics(metrics);
+  std::vector<std::string_view> names;
+  for (const GuardrailMetric& each : allowed) names.push_back(each.name);
   for (size_t i = 0; i < list->items.size(); ++i) {
     Guardrail guardrail;
     MapReader map(list->items[i], "guardrails[" + std::to_string(i) + "]", parent.file(),
                   parent.errors());
     map.require({"metric"});
     int metric = -1;
-    map.one_of("metric", kMetrics, metric);
+    map.one_of("metric", names, metric);
     map.number("max_drop", guardrail.max_drop, 1e-6, 1);
     map.number("max_rise", guardrail.max_rise, 1e-6, 10);
     map.finish();
     if (metric >= 0) {
-      guardrail.metric = kMetrics[static_cast<size_t>(metric)];
-      const std::string_view wanted = metric < 3 ? "max_drop" : "max_rise";
-      const std::string_view other = metric < 3 ? "max_rise" : "max_drop";
+      const bool up_is_good = allowed[static_cast<size_t>(metric)].up_is_good;
+      guardrail.metric = names[static_cast<size_t>(metric)];
+      const std::string_view wanted = up_is_good ? "max_drop" : "max_rise";
+      const std::string_view other = up_is_good ? "max_rise" : "max_drop";
       if (map.has(other)) {
         map.error(other, "is not for " + guardrail.metric + ", use " + std::string(wanted));
       }
@@ -266,7 +285,7 @@ void read_flags(MapReader& map, Experiment& experiment) {
   }
 }
 
-Experiment read_fields(MapReader& map, const RankingOptions& base) {
+Experiment read_fields(MapReader& map, const RankingOptions& base, const MetricSet* metrics) {
   Experiment experiment;
   map.require({"id", "layer", "variations"});
   read_name(map, "id", experiment.id);
@@ -283,16 +302,33 @@ Experiment read_fields(MapReader& map, const RankingOptions& base) {
   read_schedule(map, experiment);
   read_variations(map, base, experiment);
   read_prerequisites(map, experiment);
-  read_guardrails(map, experiment);
+  read_guardrails(map, metrics, experiment);
   read_ramp(map, experiment);
   map.finish();
   return experiment;
 }
 
+// Of all that decides who is in which variation, and of what variations set.
+uint32_t phase_of(const Experiment& experiment) {
+  std::string all = experiment.layer + "\n" + spell(experiment.range.low) + " " +
+                    spell(experiment.range.high) + "\n" + experiment.attribute + "\n" +
+                    experiment.seed + "\n" + spell(experiment.coverage) + "\n" +
+                    json_text(experiment.condition_source) + "\n";
+  for (const ExperimentPrerequisite& parent : experiment.prerequisites) {
+    all += parent.experiment + "\t" + json_text(parent.test) + "\n";
+  }
+  for (const ExperimentVariation& variation : experiment.variations) {
+    all += variation.key + "\t" + spell(variation.weight) + "\t" + json_text(variation.definition) +
+           "\n";
+  }
+  return static_cast<uint32_t>(hash64(all));
+}
+
 }  // namespace
 
 std::optional<Experiment> read_experiment(std::string_view text, const std::string& file,
-                                          const RankingOptions& base, ConfigErrors& errors) {
+                                          const RankingOptions& base, ConfigErrors& errors,
+                                          const MetricSet* metrics) {
   const size_t errors_before = errors.size();
   YamlNode root;
   if (!parse_yaml(text, file, root, errors)) return std::nullopt;
@@ -301,10 +337,11 @@ std::optional<Experiment> read_experiment(std::string_view text, const std::stri
     return std::nullopt;
   }
   MapReader map(root, "", file, errors);
-  Experiment experiment = read_fields(map, base);
+  Experiment experiment = read_fields(map, base, metrics);
   if (errors.size() != errors_before) return std::nullopt;
   experiment.hash = BucketHash(experiment.seed, 2);
   if (experiment.ramp) experiment.ramp->definition = ramp_definition(to_value(root));
+  experiment.phase = phase_of(experiment);
   experiment.file = file;
   experiment.revision = revision_of(text);
   return experiment;
@@ -312,12 +349,14 @@ std::optional<Experiment> read_experiment(std::string_view text, const std::stri
 
 std::shared_ptr<const ExperimentSet> read_experiments(std::vector<ConfigFile>& files,
                                                       const RankingOptions& base,
-                                                      ConfigErrors& errors) {
+                                                      ConfigErrors& errors,
+                                                      const MetricSet* metrics) {
   const size_t errors_before = errors.size();
   std::vector<Experiment> experiments;
   std::vector<YamlNode> roots;
   for (ConfigFile& file : files) {
-    std::optional<Experiment> experiment = read_experiment(file.text, file.path, base, errors);
+    std::optional<Experiment> experiment =
+        read_experiment(file.text, file.path, base, errors, metrics);
     if (!experiment) continue;
     file.id = experiment->id;
     experiments.push_back(std::move(*experiment));

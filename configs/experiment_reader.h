@@ -20,17 +20,22 @@
 
 #include "configs/config_store.h"
 #include "configs/experiment.h"
+#include "configs/metric.h"
 
 namespace shanhuo {
 
-// One file; nullopt when `errors` grew. `base`: what variations' values are laid over.
+// One file; nullopt when `errors` grew. `base`: what variations' values are laid over. `metrics`:
+// those that guardrails may name, beside delivery, error_rate and latency; null or empty: the names
+// that the engine ships.
 std::optional<Experiment> read_experiment(std::string_view text, const std::string& file,
-                                          const RankingOptions& base, ConfigErrors& errors);
+                                          const RankingOptions& base, ConfigErrors& errors,
+                                          const MetricSet* metrics = nullptr);
 
 // All of them; sets the id of each that can be read. Null when `errors` grew. Of two that do not go
 // together the later one is wrong.
 std::shared_ptr<const ExperimentSet> read_experiments(std::vector<ConfigFile>& files,
                                                       const RankingOptions& base,
-                                                      ConfigErrors& errors);
+                                                      ConfigErrors& errors,
+                                                      const MetricSet* metrics = nullptr);
 
 }  // namespace shanhuo

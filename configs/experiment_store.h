@@ -11,14 +11,18 @@
 #include "base/published.h"
 #include "configs/config_store.h"
 #include "configs/experiment.h"
+#include "configs/metric.h"
 
 namespace shanhuo {
 
 class ExperimentStore final : public ConfigStore {
  public:
   // Does not read yet. `folder` may be missing: no experiments. `base` gives the options that
-  // variations' values are laid over; when they change, read_anew().
-  ExperimentStore(std::string folder, std::function<RankingOptions()> base);
+  // variations' values are laid over, `metrics` those that guardrails may name (none: the shipped
+  // names); when either changes, read_anew().
+  using Metrics = std::function<std::shared_ptr<const MetricSet>()>;
+  ExperimentStore(std::string folder, std::function<RankingOptions()> base,
+                  Metrics metrics = nullptr);
 
   std::shared_ptr<const ExperimentSet> current() const { return current_.get(); }
   const Published<ExperimentSet>& published() const { return current_; }
@@ -34,7 +38,10 @@ class ExperimentStore final : public ConfigStore {
  private:
   Publish compile(std::vector<ConfigFile>& files, ConfigErrors& errors);
 
+  std::shared_ptr<const MetricSet> metrics() const { return metrics_ ? metrics_() : nullptr; }
+
   const std::function<RankingOptions()> base_;
+  const Metrics metrics_;
   Published<ExperimentSet> current_;
 };
 

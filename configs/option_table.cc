@@ -163,6 +163,10 @@ void add_features(EngineOptions& o, std::vector<Option>& table) {
       "remembered viewable exposures, 11 to 21 bytes each");
   add("token_entries_max", &f.token_entries_max, 1'000, 1e11, "",
       "remembered tokens, 11 to 21 bytes each");
+  add("experiment_viewers_max", &f.experiments.viewers_max, 1'000, 1e9, "viewers",
+      "whose results are kept, by experiment and phase, about 250 bytes each; beyond: left out");
+  add("experiment_keep_days", &f.experiments.keep_days, 1, 3'650, "days",
+      "results of an experiment that nobody new has met for so long are let go");
 }
 
 void add_invalid_traffic(EngineOptions& o, std::vector<Option>& table) {

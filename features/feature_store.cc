@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "features/decay.h"
 
 namespace shanhuo {
 namespace {
@@ -61,6 +62,29 @@ Contribution contribution_of(const Counted& counted) {
   return contribution;
 }
 
+TrialCounts trial_counts_of(const Counts& counts, EventType type, bool boosted) {
+  constexpr int64_t kMost = INT32_MAX;
+  TrialCounts trial{};
+  const auto set = [&](TrialCount count, int64_t n) {
+    trial[static_cast<size_t>(count)] = static_cast<int32_t>(std::clamp(n, -kMost, kMost));
+  };
+  set(TrialCount::kImpressions, counts.served);
+  set(TrialCount::kViewable, counts.viewable);
+  set(TrialCount::kOrganicImpressions, boosted ? 0 : counts.served);
+  set(TrialCount::kOrganicClicks, boosted ? 0 : counts.clicks);
+  set(TrialCount::kClicks, counts.clicks);
+  set(TrialCount::kPlays, counts.plays);
+  set(TrialCount::kWatchMs, counts.watch_ms);
+  set(TrialCount::kLikes, counts.likes);
+  set(TrialCount::kDislikes, type == EventType::kDislike ? 1 : 0);
+  set(TrialCount::kOrders, counts.orders);
+  set(TrialCount::kAmountFen, counts.amount_fen);
+  set(TrialCount::kRefunds, type == EventType::kRefund ? 1 : 0);
+  set(TrialCount::kBoostedViewable, counts.boosted_viewable);
+  set(TrialCount::kBoostedOrders, counts.boosted_orders);
+  return trial;
+}
+
 // The fold's thread alone writes the counters: no locked instruction is needed, and one would wait
 // for every store before it.
 void count_one(std::atomic<uint64_t>* counter) {
@@ -81,7 +105,8 @@ FeatureStore::FeatureStore(const FeatureStoreOptions& options, Interner& interne
       exposure_(options.exposure, interner),
       ledger_(options.ledger, interner),
       programs_(options.programs),
-      parts_{&viewers_, &frequency_, &items_, &exposure_, &ledger_, &programs_} {
+      experiments_(options.experiments),
+      parts_{&viewers_, &frequency_, &items_, &exposure_, &ledger_, &programs_, &experiments_} {
   for (uint32_t partition = 0; partition < options.partitions; ++partition) {
     const std::string number = std::to_string(partition);
     viewable_.push_back(std::make_unique<Deduplicator>(
@@ -222,6 +247,11 @@ void FeatureStore::take_back(const Contribution& contribution, uint64_t user_has
                               .clicks = -counts.clicks};
     if (taken != ProgramCounts{}) programs_.add(token.programs[i], contribution.ts, taken);
   }
+  if (experiments_.knows(user_hash)) {
+    TrialCounts trial = trial_counts_of(counts, contribution.type, contribution.boosted);
+    for (int32_t& count : trial) count = -count;
+    experiments_.add(user_hash, contribution.ts, trial);
+  }
   for (FoldObserver* observer : observers_) observer->take_back(contribution);
 }
 
@@ -272,6 +302,10 @@ void FeatureStore::add_everywhere(const Counted& counted, uint64_t user_hash) {
                   watermark_);
     if (counted.token != nullptr) add_programs(counted);
   }
+  if (experiments_.knows(user_hash)) {
+    experiments_.add(user_hash, event.ts,
+                     trial_counts_of(counted.counts, event.type, counted.token != nullptr));
+  }
   const int64_t minute = window_of(watermark_, kMinute);
   if (minute == swept_minute_) return;
   swept_minute_ = minute;
@@ -295,71 +329,21 @@ void FeatureStore::forget(std::string_view user_id) {
   ledger_.forget(user_id);
   if (giving_ != nullptr) giving_->forget(user_id);
   for (const auto& invalid : invalid_) invalid->forget(hash64(user_id));
+  experiments_.forget(hash64(user_id));
 }
 
-ViewerState FeatureStore::viewer(std::string_view user_id) const {
-  PackedProfile profile;
-  return viewers_.copy(user_id, profile) ? decode(profile) : ViewerState{};
-}
-
-Result<FeatureStore::UniqueViewers> FeatureStore::unique_viewers(std::span<const ItemIndex> items,
-                                                                 const Catalogue& catalogue,
-                                                                 const StateReader& reader) const {
-  const int64_t end = hour_of(std::max(watermark(), Millis(0))) + 1;
-  ExposureQuery query;
-  query.items.assign(items.begin(), items.end());
-  query.to = start_of_hour(end);
-  UniqueViewers unique;
-  for (const auto& [hours, count] : {std::pair(24, &unique.day), std::pair(168, &unique.week)}) {
-    query.from = start_of_hour(end - hours);
-    const Result<ExposureReport> report = exposure(query, catalogue, reader);
-    if (!report.ok()) return report.error();
-    *count = report.value().totals.unique_viewers.value_or(0);
-  }
-  return unique;
-}
-
-FeatureStoreStats FeatureStore::stats() const {
-  FeatureStoreStats stats;
-  std::ranges::transform(applied_, stats.applied.begin(), [](const auto& n) { return n.load(); });
-  stats.late = late_;
-  stats.bad_tokens = bad_tokens_;
-  stats.token_expired = token_expired_;
-  stats.unknown_items = unknown_items_;
-  stats.viewable_repeated = viewable_repeated_;
-  std::ranges::transform(invalid_events_, stats.invalid.begin(),
-                         [](const auto& n) { return n.load(); });
-  stats.taken_back = taken_back_;
-  stats.taken_back_partly = taken_back_partly_;
-  stats.orders_flagged = orders_flagged_;
-  for (const auto& invalid : invalid_) {
-    stats.invalid_unwatched += invalid->unwatched();
-    stats.invalid_forgotten += invalid->forgotten();
-    stats.invalid_bytes += invalid->bytes();
-  }
-  for (const auto* memories : {&viewable_, &tokens_}) {
-    for (const auto& memory : *memories) {
-      stats.dedup_forgotten += memory->forgotten();
-      stats.dedup_bytes += memory->bytes();
-    }
-  }
-  stats.table = viewers_.stats();
-  stats.viewers = viewers_.size();
-  stats.viewers_refused = viewers_.refused();
-  stats.insertions_dropped = frequency_.dropped();
-  stats.buckets_dropped = items_.buckets_dropped();
-  stats.hours_moved_early = exposure_.moved_early();
-  stats.supplements = exposure_.supplements();
-  stats.orders_refused = ledger_.orders_refused();
-  stats.program_rows_refused = programs_.rows_refused();
-  stats.items_refused = interner_.refused();
-  stats.viewer_bytes = viewers_.bytes();
-  stats.item_bytes = items_.bytes();
-  stats.exposure_bytes = exposure_.bytes();
-  stats.ledger_bytes = ledger_.bytes();
-  stats.program_bytes = programs_.bytes();
-  stats.interner_bytes = interner_.bytes();
-  return stats;
+// What the viewer did before is the profile's word: no counter of its own is needed for those who
+// are in no experiment.
+void FeatureStore::expose(std::string_view user_id, std::string_view exposure) {
+  const std::optional<ExperimentExposure> met = decode_exposure(exposure);
+  if (!met) return count_one(&bad_exposures_);
+  experiments_.expose(hash64(user_id), *met, [&] {
+    const ViewerState before = viewer(user_id);
+    const auto decay =
+        static_cast<float>(half_life_decay(met->at - before.last_event, kViewerRateHalfLife));
+    return ViewerRates{before.rates.impressions * decay, before.rates.clicks * decay,
+                       before.rates.orders * decay};
+  });
 }
 
 void FeatureStore::begin_checkpoint(StateWriter& writer) {

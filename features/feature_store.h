@@ -38,6 +38,7 @@
 #include "features/catalogue.h"
 #include "features/counts.h"
 #include "features/dedup.h"
+#include "features/experiment_tally.h"
 #include "features/exposure.h"
 #include "features/exposure_token.h"
 #include "features/frequency.h"
@@ -63,6 +64,7 @@ struct FeatureStoreOptions {
   LedgerOptions ledger;
   ProgramTotalsOptions programs;
   InvalidTrafficOptions invalid;
+  ExperimentTallyOptions experiments;
   size_t viewable_entries_max = 50'000'000;  // remembered (user, item, program, half hour); 24.5 h
   size_t token_entries_max = 20'000'000;     // remembered tokens; 72 h
   uint32_t partitions = 1;                   // of the interactions; each has its own memory of both
@@ -98,6 +100,7 @@ struct FeatureStoreStats {
   uint64_t bad_tokens = 0;
   uint64_t token_expired = 0;
   uint64_t unknown_items = 0;      // events of items that the catalogue did not have
+  uint64_t bad_exposures = 0;      // exposures of experiments whose bytes did not hold
   uint64_t viewable_repeated = 0;  // would have been viewable, but was counted before
   uint64_t dedup_forgotten = 0;    // by the budgets of viewable and token memory
   ViewerTableStats table;
@@ -133,6 +136,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   // hold 32-bit hashes of viewers, from which nothing can be taken out (sketch.h).
   void forget(std::string_view user_id) override;
   void control(std::string_view key, std::string_view value, Millis watermark) override;
+  void expose(std::string_view user_id, std::string_view exposure) override;
   Result<StateRoom> make_room() override;
 
   // Readers, from any thread.
@@ -155,6 +159,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
                                        const StateReader& reader) const;
   const ProgramTotals& programs() const { return programs_; }
   LedgerTotals ledger_totals(ItemIndex item) const { return ledger_.item_totals(item); }
+  const ExperimentTally& experiments() const { return experiments_; }
   // Thread-safe of its own: ranking records here what it inserted.
   FrequencyLedger& frequency() { return frequency_; }
   const FrequencyLedger& frequency() const { return frequency_; }
@@ -198,6 +203,7 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
   ExposureRollups exposure_;
   Ledger ledger_;
   ProgramTotals programs_;
+  ExperimentTally experiments_;
   std::vector<std::unique_ptr<Deduplicator>> viewable_, tokens_;  // by partition
   std::vector<std::unique_ptr<InvalidTraffic>> invalid_;          // by partition
   std::vector<Checkpointed*> parts_;
@@ -212,7 +218,8 @@ class FeatureStore final : public StateMachine, public Checkpointed, public Item
 
   std::array<std::atomic<uint64_t>, kEventTypes> applied_{};
   std::atomic<uint64_t> late_{0}, bad_tokens_{0}, token_expired_{0}, unknown_items_{0},
-      viewable_repeated_{0}, taken_back_{0}, taken_back_partly_{0}, orders_flagged_{0};
+      bad_exposures_{0}, viewable_repeated_{0}, taken_back_{0}, taken_back_partly_{0},
+      orders_flagged_{0};
   std::array<std::atomic<uint64_t>, kInvalidReasons> invalid_events_{};
 };
 

@@ -24,8 +24,9 @@ namespace shanhuo {
 //   vp viewer profiles   fr frequency   it item counters   ex exposure rollups   dd deduplication
 //   pg program totals in interner          ci cc cb catalogue   lg ledger     pr prices cl
 //   calibration pl the fold's own counters and watermarks (streaming/fold.h)   iv invalid traffic
-//   lt item totals   sg segment rates   vm value models   pm their probability maps   im
-//   impressions that wait for labels   ga gc go gq gr gt ge gk gh  giving and its ledger
+//   xr results of experiments   lt item totals   sg segment rates   vm value models   pm their
+//   probability maps   im impressions that wait for labels   ga gc go gq gr gt ge gk gh  giving and
+//   its ledger
 class StateWriter {
  public:
   virtual ~StateWriter() = default;
@@ -91,6 +92,8 @@ class StateMachine {
   // A control record (streaming/event_log.h): what its writer and this machine agree on.
   virtual void control(std::string_view /*key*/, std::string_view /*value*/, Millis /*watermark*/) {
   }
+  // The viewer met a variation: the bytes of an ExperimentExposure (experiment_exposure.h).
+  virtual void expose(std::string_view /*user_id*/, std::string_view /*exposure*/) {}
   // Asked after each poll batch. Fails when part of the state could not be read: what was folded
   // since the last checkpoint is not exact then, and must not become one.
   virtual Result<StateRoom> make_room() { return StateRoom::kEnough; }

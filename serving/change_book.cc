@@ -24,7 +24,7 @@ Error system_error(const std::string& path) {
   return {ErrorCode::kIo, path + ": " + std::strerror(errno)};
 }
 
-constexpr std::string_view kKinds[] = {"program", "experiment", "model", "boosting"};
+constexpr std::string_view kKinds[] = {"program", "experiment", "metric", "model", "boosting"};
 constexpr size_t kReadBytesMax = 1u << 30;
 
 std::string content_of(const RecordedChange& change, const std::string& prev) {

@@ -72,7 +72,10 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
               {static_cast<size_t>(options_.models.items_max)}),
       catalogue_(interner_, [this](const Item& item) { return encode_item(item, options_.text); }),
       programs_(config_dir + "/programs"),
-      experiments_(config_dir + "/experiments", [this] { return *ranking_.get(); }),
+      metric_files_(config_dir + "/metrics"),
+      experiments_(
+          config_dir + "/experiments", [this] { return *ranking_.get(); },
+          [this] { return metric_files_.current(); }),
       boosting_(config_dir + "/boosting.yaml"),
       giving_rules_(config_dir + "/giving"),
       prices_(price_options(options_), make_price_law(options_.price_law)),
@@ -135,6 +138,7 @@ Status Engine::open_parts(CheckpointStore::Fence fence) {
   auto decisions = DecisionBook::open(dir + "/" + options_.counter_file, *log_, {});
   if (!decisions.ok()) return decisions.error();
   decisions_ = std::move(decisions).value();
+  exposures_ = std::make_unique<ExposureBook>(*log_.log, metrics_);
 
   auto changes = ChangeBook::open(dir + "/changes.ndjson", {});
   if (!changes.ok()) return changes.error();
@@ -172,7 +176,7 @@ Status Engine::start() {
   ranker_ = std::make_unique<Ranker>(
       RankerParts{options_, ranking_, time_, interner_, *features_, world_, graduates_, keys_,
                   retriever_, prices_, calibration_, *decisions_, metrics_, requests_,
-                  experiments_.published(), values_.models(), &boosting_});
+                  experiments_.published(), *exposures_, values_.models(), &boosting_});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<SegmentObserver>(segments_));
@@ -317,6 +321,8 @@ void Engine::sync_metrics() {
   const FeatureStoreStats features = features_->stats();
   metrics_.token_expired.add(features.token_expired - metrics_.token_expired.value());
   metrics_.taken_back.add(features.taken_back - metrics_.taken_back.value());
+  metrics_.experiment_left_out.add(features_->experiments().left_out() -
+                                   metrics_.experiment_left_out.value());
   for (size_t i = 1; i < features.invalid.size(); ++i) {
     Counter& counter =
         metrics_.invalid_events.at(invalid_reason_name(static_cast<InvalidReason>(i)));

@@ -59,9 +59,9 @@ enum class ConfigKind : uint8_t { kProgram, kExperiment };
 
 class Engine {
  public:
-  // `config_dir` holds programs/, experiments/ and giving/. Fails when a folder cannot be opened,
-  // the state does not hold, or a program file is broken (kInvalid, all errors in the text).
-  // `clock` must outlive the engine. `fence` is asked before each checkpoint is written
+  // `config_dir` holds programs/, experiments/, metrics/ and giving/. Fails when a folder cannot be
+  // opened, the state does not hold, or a program file is broken (kInvalid, all errors in the
+  // text). `clock` must outlive the engine. `fence` is asked before each checkpoint is written
   // (streaming/checkpoint.h).
   static Result<std::unique_ptr<Engine>> open(const EngineOptions& options,
                                               const std::string& config_dir, const Clock& clock,
@@ -133,6 +133,7 @@ class Engine {
   const ExperimentStore& experiments() const { return experiments_; }
   const BoostingSwitch& boosting() const { return boosting_; }
   ExperimentWatch& watch() { return *watch_; }
+  const MetricStore& metric_files() const { return metric_files_; }
   const PriceController& prices() const { return prices_; }
   const GivingBook& giving() const { return *giving_; }
   ValueModels values() const { return values_.models(); }
@@ -195,6 +196,7 @@ class Engine {
   Interner interner_;
   CatalogueState catalogue_;
   ProgramStore programs_;
+  MetricStore metric_files_;
   ExperimentStore experiments_;
   BoostingSwitch boosting_;
   GivingStore giving_rules_;
@@ -222,6 +224,7 @@ class Engine {
   std::unique_ptr<ChangeBook> changes_;
   std::unique_ptr<RevisionBook> revisions_;
   std::unique_ptr<ExperimentWatch> watch_;
+  std::unique_ptr<ExposureBook> exposures_;
   std::unique_ptr<Ranker> ranker_;
   std::vector<std::unique_ptr<FoldObserver>> observers_;
   std::unique_ptr<SeedPrices> seed_prices_;

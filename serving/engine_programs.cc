@@ -102,6 +102,10 @@ void Engine::reload_experiments() {
   const std::shared_ptr<const RankingOptions> base = ranking_.get();
   if (experiments_base_ != base) experiments_.read_anew();  // its values are laid over others
   experiments_base_ = base;
+  const std::string metrics = metric_files_.current()->version;
+  reload(metric_files_, "metrics");
+  // Guardrails name them.
+  if (metrics != metric_files_.current()->version) experiments_.read_anew();
   reload(experiments_, "experiments");
   metrics_.experiments_refused.set(experiments_.errors().empty() ? 0 : 1);
 }

@@ -11,8 +11,8 @@ namespace shanhuo {
 namespace {
 
 constexpr std::string_view kAllowed =
-    "ls, show ID, history ID, enable ID, disable ID, put FILE, delete ID, diff ID [FROM [TO]], "
-    "revert ID REVISION, why VIEWER, approve ID, ramp ID [hold|continue]";
+    "ls, show ID, results ID [PHASE], history ID, enable ID, disable ID, put FILE, delete ID, "
+    "diff ID [FROM [TO]], revert ID REVISION, why VIEWER, approve ID, ramp ID [hold|continue]";
 
 std::string object_of(std::string_view key, std::string_view value) {
   std::string body;
@@ -101,6 +101,11 @@ int experiment_verb(const CliArguments& arguments) {
                 experiment_text);
   }
   if (what == "ramp" && count == 3) return hold_ramp(arguments, target);
+  if (what == "results" && count <= 3) {
+    const std::string phase =
+        count == 3 ? "?phase=" + percent_encode(arguments.operands[2]) : std::string();
+    return show(arguments, "GET", target + "/results" + phase, "", results_text);
+  }
   if (count == 2) {
     if (what == "ramp") return show(arguments, "GET", target, "", ramp_text);
     if (what == "approve") return show(arguments, "POST", target + ":approve", "{}", ramp_text);

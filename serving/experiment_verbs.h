@@ -10,8 +10,8 @@
 
 namespace shanhuo {
 
-// ls | show|history|enable|disable|delete ID | put FILE | diff ID [FROM [TO]] | revert ID REVISION
-// | why VIEWER | approve ID | ramp ID [hold|continue]
+// ls | show|history|enable|disable|delete ID | results ID [PHASE] | put FILE | diff ID [FROM [TO]]
+// | revert ID REVISION | why VIEWER | approve ID | ramp ID [hold|continue]
 int experiment_verb(const CliArguments& arguments);
 
 std::string experiments_table(json::Value answer);
@@ -19,6 +19,7 @@ std::string experiment_text(json::Value experiment);
 std::string ramp_text(json::Value experiment);  // empty: it has none
 std::string history_text(json::Value answer);
 std::string assignments_table(json::Value answer);
+std::string results_text(json::Value answer);  // results_text.cc
 
 // Both texts line by line, "- " and "+ " before what is in one alone.
 std::string line_difference(std::string_view before, std::string_view after);

@@ -80,6 +80,8 @@ struct HttpApi::Table {
       Route{"DELETE", "/v1/experiments/{id}", kOperate, true, &HttpApi::delete_experiment},
       Route{"GET", "/v1/experiments/{id}/history", kOperate, true,
             &HttpApi::get_experiment_history},
+      Route{"GET", "/v1/experiments/{id}/results", kOperate, true,
+            &HttpApi::get_experiment_results},
       Route{"POST", "/v1/experiments/{id}/revert", kOperate, true, &HttpApi::revert_experiment},
       Route{"POST", "/v1/experiments/{id}:approve", kOperate, true, &HttpApi::approve_experiment},
       Route{"POST", "/v1/experiments/{id}:dry_run", kOperate, true, &HttpApi::dry_run_experiment},

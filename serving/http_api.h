@@ -93,6 +93,8 @@ class HttpApi {
   void get_experiment(Call& call);
   void show_experiment(Call& call);
   void get_experiment_history(Call& call);
+  // api_results.cc
+  void get_experiment_results(Call& call);
   void assign(Call& call);
   void sdk_features(Call& call);
   // api_config_writes.cc

@@ -37,8 +37,8 @@ int main(int argc, char** argv) {
       {"program", "ls | show|why|forecast|enable|disable|delete ID | put|validate FILE",
        "programs of a running engine", 1, 2, kProgramFlags, program_verb},
       {"experiment",
-       "ls | show|history|enable|disable|delete ID | put FILE | diff ID [FROM [TO]] | revert ID "
-       "REVISION | why VIEWER | approve ID | ramp ID [hold|continue]",
+       "ls | show|history|enable|disable|delete ID | results ID [PHASE] | put FILE | diff ID [FROM "
+       "[TO]] | revert ID REVISION | why VIEWER | approve ID | ramp ID [hold|continue]",
        "experiments of a running engine", 1, 4, kProgramFlags, experiment_verb},
       {"boosting", "show|on|off", "the switch of all boosting", 1, 1, kNoFlags, boosting_verb},
       {"audit", "ls | verify",

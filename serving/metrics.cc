@@ -168,6 +168,12 @@ void add_experiments(Families& out, const Metrics& metrics) {
             metrics.boosting_off.value());
   add_gauge(out, "experiments_refused", "1 when experiment files on disk are refused.",
             metrics.experiments_refused.value());
+  add_counter(out, "experiment_exposures_lost_total",
+              "Exposures of viewers that the log did not take: results lack them.",
+              metrics.experiment_exposures_lost.value());
+  add_counter(out, "experiment_left_out_total",
+              "Exposures of viewers that results had no room for.",
+              metrics.experiment_left_out.value());
   add_counter(out, "token_variations_left_total",
               "Pages whose viewer is in more variations than tokens carry.",
               metrics.token_variations_left.value());

@@ -132,6 +132,8 @@ class Metrics {
   Counter rank_requests, rank_errors;
   CounterFamily degraded{{"stage"}, 50};
   CounterFamily experiment_exposures{{"experiment", "variation"}, 2000};
+  Counter experiment_exposures_lost;  // that the log did not take: results lack them
+  Counter experiment_left_out;        // that results had no room for
   Counter token_variations_left;  // pages whose viewer is in more variations than a token carries
   Gauge boosting_off;             // 1: switched off, all pages are organic
   Gauge experiments_refused;      // 1: files on disk are not those that run

@@ -44,7 +44,8 @@ void PageExperiments::assign(const AttributeSource& viewer, Millis now) {
         sets ? variations_.begin() + static_cast<ptrdiff_t>(setting++) : variations_.end(),
         variation.hash);
     const uint64_t unit = unit_hash(viewer.member(experiment.attribute));
-    met_.push_back({static_cast<uint32_t>(i), hash_combine(unit, variation.hash)});
+    met_.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(assignment.variation),
+                    hash_combine(unit, variation.hash)});
   }
   if (!own) return;
   own_ = *options_;
@@ -58,11 +59,18 @@ PageExperiments::TokenVariations PageExperiments::of_token() const {
   return hashes;
 }
 
-void PageExperiments::count(ExposureMemory& memory, Metrics& metrics) const {
+void PageExperiments::count(ExposureMemory& memory, Metrics& metrics, std::string_view user_id,
+                            const OnMet& on_met) const {
   for (const Met& met : met_) {
-    if (!memory.first(met.key)) continue;
-    const ShownExperiment& shown = shown_[met.experiment];
-    metrics.experiment_exposures.at(shown.experiment, shown.variation).add();
+    if (memory.first(met.key)) {
+      const ShownExperiment& shown = shown_[met.experiment];
+      metrics.experiment_exposures.at(shown.experiment, shown.variation).add();
+    }
+    if (!on_met) continue;
+    // A viewer's, whatever the unit is, and anew in every phase.
+    const Experiment& experiment = set_->experiments()[met.experiment];
+    const uint64_t viewer = hash_combine(hash_combine(met.key, experiment.phase), hash64(user_id));
+    if (memory.first(viewer)) on_met(experiment, experiment.variations[met.variation]);
   }
   if (variations_.size() > kVariationsPerTokenMax) metrics.token_variations_left.add();
 }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -38,13 +39,17 @@ class PageExperiments {
   // the first four.
   const std::vector<uint32_t>& variations() const { return variations_; }
   TokenVariations of_token() const;
-  // Counts the exposures that are new.
-  void count(ExposureMemory& memory, Metrics& metrics) const;
+  // Counts the exposures that are new, each unit's once; and calls `met`, if there is one, for each
+  // variation that `user_id` has not met in its phase, as far as the memory goes.
+  using OnMet = std::function<void(const Experiment&, const ExperimentVariation&)>;
+  void count(ExposureMemory& memory, Metrics& metrics, std::string_view user_id = {},
+             const OnMet& met = nullptr) const;
 
  private:
   struct Met {
     uint32_t experiment;
-    uint64_t key;  // of the exposure
+    uint32_t variation;
+    uint64_t key;  // of the unit's exposure
   };
 
   std::shared_ptr<const ExperimentSet> set_;

@@ -118,7 +118,7 @@ RankAnswer Ranker::answer(RankCall& call, std::string_view caller, uint64_t body
   write_answer(call, page);
   answer.body = page.body;
   record_insertions(request, page);
-  count(page);
+  count(call.request, page);
   record(call, page, caller, body_hash);
   if (parts_.time.by_caller()) {
     parts_.prices.step(request.now);
@@ -310,13 +310,27 @@ void Ranker::record_insertions(const RankRequest& request, const Page& page) {
   }
 }
 
-void Ranker::count(const Page& page) {
+// Of who wants no profile nothing is written down.
+void Ranker::count_exposures(const RankRequest& request, const Page& page) {
+  PageExperiments::OnMet met;
+  if (request.personalized && !request.user_id.empty()) {
+    met = [&](const Experiment& experiment, const ExperimentVariation& variation) {
+      parts_.exposures.record(request.user_id, {.experiment = experiment.id,
+                                                .variation = variation.key,
+                                                .phase = experiment.phase,
+                                                .at = request.now});
+    };
+  }
+  page.experiments.count(exposures_, parts_.metrics, request.user_id, met);
+}
+
+void Ranker::count(const RankRequest& request, const Page& page) {
   uint64_t inserted = 0;
   for (const SlateItem& item : page.slate.items) inserted += item.programs.empty() ? 0 : 1;
   Metrics& metrics = parts_.metrics;
   metrics.boosts_inserted.add(inserted);
   const Slate& slate = page.slate;
-  if (slate.degraded.empty()) page.experiments.count(exposures_, metrics);
+  if (slate.degraded.empty()) count_exposures(request, page);
   metrics.new_items_tried.add(slate.tried_new ? 1 : 0);
   metrics.new_items_waiting.add(static_cast<uint64_t>(slate.new_items));
   metrics.new_items_retired.add(static_cast<uint64_t>(slate.retired_items));

@@ -27,6 +27,7 @@
 #include "ranking/room_book.h"
 #include "serving/decision_book.h"
 #include "serving/engine_time.h"
+#include "serving/exposure_book.h"
 #include "serving/exposure_memory.h"
 #include "serving/metrics.h"
 #include "serving/rank_codec.h"
@@ -53,6 +54,7 @@ struct RankerParts {
   Metrics& metrics;
   TrafficBook& requests;
   const Published<ExperimentSet>& experiments;
+  ExposureBook& exposures;
   ValueModels values{};
   const BoostingSwitch* boosting = nullptr;  // nullptr: on
 };
@@ -108,7 +110,8 @@ class Ranker {
   void write_answer(const RankCall& call, Page& page);
   void record(const RankCall& call, Page& page, std::string_view caller, uint64_t body_hash);
   void record_insertions(const RankRequest& request, const Page& page);
-  void count(const Page& page);
+  void count(const RankRequest& request, const Page& page);
+  void count_exposures(const RankRequest& request, const Page& page);
 
   const RankerParts parts_;
   SlateBook slates_;

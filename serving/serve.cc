@@ -308,8 +308,12 @@ int check_verb(const CliArguments& arguments) {
   ProgramStore programs(config_folder(arguments) + "/programs");
   programs.reload();
   for (const ConfigError& error : programs.errors()) errors.push_back(error);
-  ExperimentStore experiments(config_folder(arguments) + "/experiments",
-                              [&] { return options.ranking; });
+  MetricStore metrics(config_folder(arguments) + "/metrics");
+  metrics.reload();
+  for (const ConfigError& error : metrics.errors()) errors.push_back(error);
+  ExperimentStore experiments(
+      config_folder(arguments) + "/experiments", [&] { return options.ranking; },
+      [&] { return metrics.current(); });
   experiments.reload();
   for (const ConfigError& error : experiments.errors()) errors.push_back(error);
   const BoostingSwitch boosting(config_folder(arguments) + "/boosting.yaml");

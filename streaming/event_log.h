@@ -21,17 +21,29 @@ enum class Topic : uint8_t { kItems, kInteractions, kDecisions, kDeadLetters };
 inline constexpr int kTopics = 4;
 std::string_view topic_name(Topic topic);  // "shanhuo.items", ...
 
-// How a value is encoded; rides with the record (Kafka: header content-type, absent = JSON).
-// kUnknown and kNewerSchema are only ever read, from foreign producers: the record becomes a dead
-// letter. kControl: what the engine itself has to say to the fold (features/giving.h), no event.
-enum class ContentType : uint8_t { kJson, kProtobuf, kForget, kUnknown, kNewerSchema, kControl };
+// What a value is and how it is encoded; rides with the record (Kafka: header content-type, absent
+// = JSON). kForget, kExposure (features/experiment_exposure.h), under a viewer's key, and kControl
+// (features/giving.h) are what the engine itself has to say to the fold. kUnknown and kNewerSchema
+// are only ever read, from foreign producers: the record becomes a dead letter. Numbers stand in
+// the log.
+enum class ContentType : uint8_t {
+  kJson,
+  kProtobuf,
+  kForget,
+  kUnknown,
+  kNewerSchema,
+  kControl,
+  kExposure
+};
 // Whether the engine writes it; what it does not write is no record of its logs.
 constexpr bool is_written(ContentType content) {
-  return content <= ContentType::kForget || content == ContentType::kControl;
+  return content <= ContentType::kForget || content == ContentType::kControl ||
+         content == ContentType::kExposure;
 }
 // Whether the value is an event, or stands for one that cannot be read.
 constexpr bool is_event(ContentType content) {
-  return content != ContentType::kForget && content != ContentType::kControl;
+  return content != ContentType::kForget && content != ContentType::kControl &&
+         content != ContentType::kExposure;
 }
 
 // "The log chooses each record's partition by its key": equal keys, one partition.

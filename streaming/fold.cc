@@ -96,6 +96,10 @@ DeadReason Fold::interaction(const LogRecord& record) {
     machine_.control(record.key, record.value, watermarks_[record.partition]);
     return {};
   }
+  if (record.content == ContentType::kExposure) {
+    machine_.expose(record.key, record.value);
+    return {};
+  }
   ++counters_.accepted;
   const DeadReason reason = event(record, ahead);
   if (reason.empty()) return {};

@@ -17,7 +17,8 @@ constexpr std::string_view kContentTypes[] = {"application/json",
                                               "application/x-shanhuo-forget",
                                               "",  // kUnknown and kNewerSchema: never written
                                               "",
-                                              "application/x-shanhuo-control"};
+                                              "application/x-shanhuo-control",
+                                              "application/x-shanhuo-exposure"};
 
 void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
   auto& counters = *static_cast<KafkaCounters*>(opaque);

@@ -41,6 +41,7 @@ ContentType content_of(const rd_kafka_message_t& message) {
   }
   if (type == "application/x-shanhuo-forget") return ContentType::kForget;
   if (type == "application/x-shanhuo-control") return ContentType::kControl;
+  if (type == "application/x-shanhuo-exposure") return ContentType::kExposure;
   return ContentType::kUnknown;
 }
 

@@ -219,7 +219,12 @@ inline ValueLearnerOptions small_value_models() {
   return options;
 }
 
+// Programs, and an experiment that everybody is in.
 inline void write_program(const std::string& folder) {
+  std::filesystem::create_directories(folder + "/experiments");
+  std::ofstream(folder + "/experiments/try.yaml")
+      << "id: try\nlayer: ranking\n"
+         "variations: [{key: control, weight: 0.5}, {key: same, weight: 0.5}]\n";
   std::filesystem::create_directories(folder + "/programs");
   std::ofstream(folder + "/programs/goods.yaml")
       << "id: goods\nname: {zh-CN: 山货, en: Farm goods}\nitems: {kind: farm_good}\n"
@@ -243,7 +248,7 @@ inline void expect_equal_states(const std::map<std::string, std::string>& before
   }
   EXPECT_EQ(after.size(), before.size());
   for (const char* part :
-       {"vp", "fr", "it", "ex", "dd", "pg", "in", "ci", "lg", "pl", "vm", "pm", "im"}) {
+       {"vp", "fr", "it", "ex", "dd", "pg", "in", "ci", "lg", "pl", "vm", "pm", "im", "xr"}) {
     EXPECT_GT(compared[part], 0) << part;
   }
 }

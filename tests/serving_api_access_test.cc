@@ -57,6 +57,7 @@ const std::map<std::string, std::set<Who>> kTable = {
     {"PATCH /v1/experiments/{id}", kOperates},
     {"DELETE /v1/experiments/{id}", kOperates},
     {"GET /v1/experiments/{id}/history", kOperates},
+    {"GET /v1/experiments/{id}/results", kOperates},
     {"POST /v1/experiments/{id}/revert", kOperates},
     {"POST /v1/experiments/{id}:approve", kOperates},
     {"POST /v1/experiments/{id}:dry_run", kOperates},

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Results of experiments over the API: exposures from rank answers, events, what the engine says of
+them, also after a kill and after files changed.
+Run: SHANHUO_BIN=... python3 tests/api_results_test.py"""
+
+import random
+import subprocess
+import unittest
+
+from engine_process import BIN, DAY_MS, T0, EngineTest, Events, good
+
+TEXT = """id: try
+name: {zh-CN: 试验, en: Try}
+layer: ranking
+coverage: %s
+variations:
+  - {key: control, weight: 0.5}
+  - {key: more, weight: 0.5, set: {ranking.explore_best: 3}}
+guardrails: [{metric: ctr, max_drop: 0.5}]
+"""
+METRICS = {
+    "ctr": "id: ctr\nname: {zh-CN: 点击率, en: CTR}\nkind: ratio\nnumerator: clicks\n"
+           "denominator: impressions\n",
+    "clicks": "id: clicks\nnumerator: clicks\nwindow_days: 1\n"}
+USERS = [f"viewer-{i}" for i in range(120)]
+LIFT = 0.5  # of the simulated clicks
+
+
+class ResultsTest(EngineTest):
+    SETTINGS = {"clock": "caller"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.events = Events(T0)
+        cls.engine.put_items(good("kiwi"))
+        folder = cls.engine.config_dir / "metrics"
+        folder.mkdir()
+        for name, text in METRICS.items():
+            cls.write_metric(name, text)
+        cls.now = T0
+        # Guardrails may name them once they are live.
+        cls.engine.wait_until(lambda: cls.put("1.0").status == 200)
+
+    @classmethod
+    def write_metric(cls, name, text):
+        path = cls.engine.config_dir / "metrics" / f"{name}.yaml"
+        path.with_suffix(".part").write_text(text, encoding="utf-8")
+        path.with_suffix(".part").rename(path)
+
+    @classmethod
+    def put(cls, coverage):
+        return cls.engine.ask("PUT", "/v1/experiments/try", {"yaml": TEXT % coverage})
+
+    def results(self, query=""):
+        return self.engine.expect(200, "GET", f"/v1/experiments/try/results{query}").json
+
+    def viewers(self, query=""):
+        return {each["key"]: each["viewers"] for each in self.results(query)["variations"]}
+
+    def meet(self, user):
+        """The variation in the answer to a page of the viewer's."""
+        page = self.engine.rank(["a", "b"], user_id=user, now_ms=self.now)
+        return page["experiments"][0]["variation"]
+
+    def metric(self, results, name):
+        return next(each for each in results["metrics"] if each["metric"] == name)
+
+    def test_1_counts_what_viewers_do_after_their_first_page(self):
+        draw = random.Random(1)
+        sums = {key: {"viewers": 0, "clicks": 0, "seen": 0} for key in ("control", "more")}
+        sent = [self.events(user=USERS[0], ts_ms=T0 - 1)]  # before the exposure
+        for user in USERS:
+            key = self.meet(user)
+            self.assertEqual(self.meet(user), key)
+            sums[key]["viewers"] += 1
+            chance = 0.3 * (1 + LIFT if key == "more" else 1)
+            for _ in range(10):
+                sent.append(self.events(user=user, ts_ms=T0 + 5))
+                sums[key]["seen"] += 1
+                if draw.random() < chance:
+                    sent.append(self.events("click", user=user, ts_ms=T0 + 6))
+                    sums[key]["clicks"] += 1
+        sent += [self.events("click", user="nobody")] + sent[:40]  # a stranger, and repeats
+        self.engine.send(*sent)
+        self.engine.wait_until(lambda: sum(self.viewers().values()) == len(USERS))
+        results = self.results()
+        ctr, clicks = self.metric(results, "ctr"), self.metric(results, "clicks")
+        for i, key in enumerate(("control", "more")):
+            self.assertEqual(results["variations"][i],
+                             {"key": key, "weight": 0.5, "viewers": sums[key]["viewers"]})
+            self.assertAlmostEqual(ctr["variations"][i]["mean"],
+                                   sums[key]["clicks"] / sums[key]["seen"], 9)
+            self.assertAlmostEqual(clicks["variations"][i]["mean"],
+                                   sums[key]["clicks"] / sums[key]["viewers"], 9)
+        lift = ctr["variations"][1]["lift"]["relative_sequential"]
+        self.assertTrue(lift["low"] <= LIFT <= lift["high"], lift)
+        self.assertEqual(ctr["variations"][1]["guardrail"], "kept")
+        self.assertFalse(results["sample_ratio"]["alarm"])
+        self.assertEqual((results["multiple"], results["left_out"]), (0, 0))
+        self.assertEqual(results["newest_ms"], T0 + 6)
+
+    def test_2_is_the_same_after_a_kill(self):
+        before = self.results()
+        self.engine.restart()
+        self.assertEqual(self.results(), before)
+        self.meet(USERS[3])  # met again, the page's memory being empty
+        self.engine.send(self.events(user="nobody"))
+        self.assertEqual(self.viewers(), {each["key"]: each["viewers"]
+                                          for each in before["variations"]})
+
+    def test_3_the_verb_prints_a_table_and_json(self):
+        def run(*more):
+            return subprocess.run([BIN, "experiment", "results", "try", *more, "--to",
+                                   f"http://{self.engine.address}"], capture_output=True,
+                                  text=True, check=True).stdout
+        text = run()
+        for said in ("试验", "ctr 点击率", "control", "sample ratio", "kept", "as the weights say"):
+            self.assertIn(said, text)
+        self.assertIn('"experiment":"try"', run("--json"))
+
+    def test_4_a_change_of_coverage_is_another_phase(self):
+        old = self.results()["phase"]
+        self.put("0.9")
+        self.assertEqual(sum(self.viewers().values()), 0)
+        for user in USERS[:30]:
+            self.meet(user)
+        self.engine.wait_until(lambda: len(self.results()["phases"]) == 2)
+        results = self.results()
+        self.assertNotEqual(results["phase"], old)
+        self.assertEqual([each["present"] for each in results["phases"]], [False, True])
+        earlier = self.results(f"?phase={old}")
+        self.assertEqual(sum(each["viewers"] for each in earlier["variations"]), len(USERS))
+        self.assertIsNone(earlier["sample_ratio"])
+        self.assertEqual(self.engine.ask("GET", "/v1/experiments/try/results?phase=x").status, 422)
+        self.assertEqual(self.engine.ask("GET", "/v1/experiments/none/results").status, 404)
+        self.put("1.0")
+        self.assertEqual(self.results()["phase"], old)
+
+    def test_5_who_is_forgotten_is_in_no_result(self):
+        before = sum(self.viewers().values())
+        self.engine.expect(204, "DELETE", f"/v1/users/{USERS[0]}")
+        self.assertEqual(sum(self.viewers().values()), before - 1)
+
+    def test_6_who_wants_no_profile_is_in_no_result(self):
+        before = self.viewers()
+        page = self.engine.rank(["a"], user_id="private", now_ms=self.now,
+                                context={"personalized": False})
+        self.assertTrue(page["experiments"][0]["in_experiment"])
+        self.meet("public")
+        self.engine.wait_until(lambda: self.viewers() != before)
+        self.assertEqual(sum(self.viewers().values()), sum(before.values()) + 1)
+
+    def test_7_metrics_change_on_disk_and_broken_ones_are_refused(self):
+        self.write_metric("likes", "id: likes\nnumerator: likes\n")
+        self.engine.wait_until(lambda: len(self.results()["metrics"]) == 3)
+        self.write_metric("likes", "id: likes\nnumerator: hearts\n")
+        self.engine.wait_until(lambda: "hearts is not allowed" in self.engine.stderr())
+        self.assertEqual(len(self.results()["metrics"]), 3)
+        check = subprocess.run([BIN, "check", "--config", self.engine.config_file],
+                               capture_output=True, text=True, check=False)
+        self.assertEqual(check.returncode, 2)
+        self.assertIn("likes.yaml:2:12: numerator: hearts is not allowed", check.stdout)
+        self.write_metric("likes", "id: likes\nnumerator: likes\n")
+        wrong = self.engine.ask("PUT", "/v1/experiments/try", {
+            "yaml": (TEXT % "1.0").replace("metric: ctr", "metric: stars")})
+        self.assert_refused(wrong, 422)
+        self.assertIn("stars is not allowed", wrong.body.decode())
+
+    def test_8_what_comes_after_the_window_is_not_of_it(self):
+        before = self.metric(self.results(), "clicks")["variations"]
+        self.now = T0 + DAY_MS
+        self.engine.send(self.events("click", user=USERS[5], ts_ms=T0 + DAY_MS))
+        self.assertEqual(self.metric(self.results(), "clicks")["variations"], before)
+
+
+if __name__ == "__main__":
+    unittest.main()
