@@ -98,7 +98,7 @@ TEST(ExperimentResults, IntervalsCoverTheTruthAsOftenAsTheySay) {
   for (uint32_t seed = 1; seed <= kRuns; ++seed) {
     World world;
     world.simulate(seed, 400, 0.2);
-    const MetricArm& ctr = world.results().metrics[2].arms[1];
+    const MetricArm ctr = world.results().metrics[2].arms[1];
     fixed += covers(ctr.plain.relative.fixed, 0.2) ? 1 : 0;
     sequential += covers(ctr.plain.relative.sequential, 0.2) ? 1 : 0;
     cuped += covers(ctr.cuped.relative.fixed, 0.2) ? 1 : 0;
