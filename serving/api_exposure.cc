@@ -38,6 +38,14 @@ void write_numbers(JsonWriter& json, const ExposureNumbers& numbers) {
   json.field("boosted_orders", counts.boosted_orders);
 }
 
+std::string csv_cell(std::string_view text) {
+  std::string out = "\"";
+  if (!text.empty() && std::string_view("=+-@").find(text.front()) != std::string_view::npos)
+    out += '\'';
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
 namespace {
 
 constexpr std::string_view kColumns =
@@ -56,15 +64,6 @@ std::string csv_numbers(const ExposureNumbers& numbers) {
     add(std::to_string(count));
   }
   return out;
-}
-
-// RFC 4180. A cell that a spreadsheet would run as a formula is kept from it by an apostrophe.
-std::string csv_cell(std::string_view text) {
-  std::string out = "\"";
-  if (!text.empty() && std::string_view("=+-@").find(text.front()) != std::string_view::npos)
-    out += '\'';
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
 }
 
 // Programs that any of the creator's items belongs to.

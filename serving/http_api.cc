@@ -96,6 +96,7 @@ struct HttpApi::Table {
       Route{"GET", "/v1/parameters", kOperate, false, &HttpApi::list_parameters},
       Route{"GET", "/v1/stats", kOperate, false, &HttpApi::stats},
       Route{"GET", "/metrics", kOperate, false, &HttpApi::metrics},
+      Route{"GET", "/v1/impact", kOperate, true, &HttpApi::get_impact},
       Route{"GET", "/v1/causes", kOperate, true, &HttpApi::list_causes},
       Route{"POST", "/v1/causes/{id}/pledges", kOperate, true, &HttpApi::post_pledge},
       Route{"GET", "/v1/ledger", kOperate, true, &HttpApi::get_ledger},

@@ -119,7 +119,8 @@ class HttpApi {
   void dry_run(Call& call, ConfigKind kind);
   void dry_run_program(Call& call);
   void dry_run_experiment(Call& call);
-  // api_giving.cc, api_ledger.cc
+  // api_impact.cc, api_giving.cc, api_ledger.cc
+  void get_impact(Call& call);
   void list_causes(Call& call);
   void post_pledge(Call& call);
   void get_points(Call& call);

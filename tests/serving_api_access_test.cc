@@ -72,6 +72,7 @@ const std::map<std::string, std::set<Who>> kTable = {
     {"GET /v1/parameters", kOperates},
     {"GET /v1/stats", kOperates},
     {"GET /metrics", kOperates},
+    {"GET /v1/impact", kOperates},
     {"GET /v1/causes", kOperates},
     {"POST /v1/causes/{id}/pledges", kOperates},
     {"GET /v1/ledger", kOperates},

@@ -1,0 +1,157 @@
+// GET /v1/impact: what exposures have brought, by county, program, cause or creator (contract 2.7).
+#include <algorithm>
+#include <array>
+
+#include "features/counties.h"
+#include "serving/exposure_json.h"
+#include "serving/impact.h"
+
+namespace shanhuo {
+namespace {
+
+constexpr Millis kMonth{30 * kDay.count()};
+constexpr std::string_view kColumns =
+    "served,viewable,boosted_viewable,clicks,orders,boosted_orders,amount_fen,income_fen,"
+    "households,donated_fen";
+
+std::array<int64_t, 10> row_of(const ImpactNumbers& numbers) {
+  const Counts& c = numbers.counts;
+  return {c.served,           c.viewable,         c.boosted_viewable, c.clicks,
+          c.orders,           c.boosted_orders,   c.amount_fen,       numbers.income_fen,
+          numbers.households, numbers.donated_fen};
+}
+
+void write_row(JsonWriter& json, const ImpactNumbers& numbers) {
+  std::string_view names = kColumns;
+  for (const int64_t number : row_of(numbers)) {
+    const size_t end = std::min(names.find(','), names.size());
+    json.field(names.substr(0, end), number);
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+}
+
+void write_equity(JsonWriter& json, const ImpactEquity& equity) {
+  json.key("equity");
+  json.begin_object();
+  json.field("counties", equity.counties);
+  json.field("gini", equity.gini);
+  json.key("lorenz");
+  json.begin_array();
+  for (const double share : equity.lorenz) json.value(share);
+  json.end_array();
+  json.key("worst");
+  json.begin_array();
+  for (const auto& [code, viewable] : equity.worst) {
+    json.begin_object();
+    json.field("county", code);
+    json.field("name", find_county_832(code)->name);
+    json.field("viewable", viewable);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
+ImpactQuery read_query(const HttpRequest& request, Millis now, std::vector<FieldError>& errors) {
+  ImpactQuery query;
+  const auto by = parse_impact_by(request.param("by").value_or("county"));
+  if (!by) errors.push_back({"?by", "must be county, program, cause or creator"});
+  query.by = by.value_or(ImpactBy::kCounty);
+  query.to = now + Millis(1);
+  read_time(request, "to", query.to, errors);
+  query.from = Millis(std::max<int64_t>(0, query.to.count() - kMonth.count()));
+  read_time(request, "from", query.from, errors);
+  if (query.from > query.to) errors.push_back({"?from", "is after to"});
+  return query;
+}
+
+// What an answer is about.
+struct Subject {
+  const ImpactQuery& query;
+  const World& world;
+  const Interner& interner;
+  double user_loss_ratio;
+};
+
+// What people call it; empty: nothing but its id.
+std::string name_of(const std::string& key, const Subject& subject) {
+  const World& world = subject.world;
+  const ImpactBy by = subject.query.by;
+  if (by == ImpactBy::kCounty) {
+    const County* const county = find_county_832(key);
+    return county == nullptr ? "" : std::string(county->province) + std::string(county->name);
+  }
+  if (by == ImpactBy::kCreator) {
+    const auto creator = world.catalogue().creator(CreatorId(key));
+    return creator == nullptr ? "" : creator->name;
+  }
+  if (by == ImpactBy::kProgram) {
+    for (const auto& program : world.programs().programs) {
+      if (program->id.view() == key) return program->name_zh;
+    }
+    return "";
+  }
+  const ItemIndex index = subject.interner.find(key);
+  const CatalogueItem* const item = index == kNoItem ? nullptr : world.item(index);
+  return item == nullptr ? "" : item->item.title;
+}
+
+std::string as_csv(const ImpactReport& report, const Subject& subject) {
+  std::string out = "key,name," + std::string(kColumns) + "\r\n";
+  for (const auto& [key, numbers] : report.groups) {
+    out += csv_cell(key) + "," + csv_cell(name_of(key, subject));
+    for (const int64_t number : row_of(numbers)) out += "," + std::to_string(number);
+    out += "\r\n";
+  }
+  return out;
+}
+
+std::string as_json(const ImpactReport& report, const Subject& subject) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.field("by", impact_by_name(subject.query.by));
+  json.field("from_ms", subject.query.from.count());
+  json.field("to_ms", subject.query.to.count());
+  json.key("totals");
+  json.begin_object();
+  write_row(json, report.totals);
+  json.end_object();
+  json.key("groups");
+  json.begin_array();
+  for (const auto& [key, numbers] : report.groups) {
+    json.begin_object();
+    json.field("key", key);
+    if (const std::string name = name_of(key, subject); !name.empty()) json.field("name", name);
+    write_row(json, numbers);
+    json.end_object();
+  }
+  json.end_array();
+  if (report.equity) write_equity(json, *report.equity);
+  json.field("user_loss_ratio", subject.user_loss_ratio);
+  json.end_object();
+  return out;
+}
+
+}  // namespace
+
+// By default the last 30 days by county.
+void HttpApi::get_impact(Call& call) {
+  std::vector<FieldError> errors;
+  const ImpactQuery query = read_query(call.request, engine_.time().now(), errors);
+  if (!errors.empty()) return call.respond(problem(422, "", "the query is wrong", errors));
+  const std::shared_ptr<const World> world = engine_.world();
+  const Result<ImpactReport> report =
+      impact_of(query, {engine_.features(), engine_.stored(), *world, engine_.giving()});
+  if (!report.ok()) return call.respond(problem(report.error()));
+  const Subject subject{query, *world, engine_.interner(), engine_.prices().user_loss_ratio()};
+  if (call.request.header("accept").find("text/csv") == std::string_view::npos) {
+    return call.respond(json_answer(200, as_json(report.value(), subject)));
+  }
+  HttpResponse response = json_answer(200, as_csv(report.value(), subject));
+  response.content_type = "text/csv; charset=utf-8";
+  call.respond(
+      std::move(response.with("content-disposition", "attachment; filename=\"impact.csv\"")));
+}
+
+}  // namespace shanhuo
