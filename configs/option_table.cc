@@ -58,6 +58,8 @@ void add_experiments(EngineOptions& o, std::vector<Option>& table) {
   const SectionOf add{table, "experiments"};
   add("stale_ms", &o.experiments.stale_ms, 1'000, kDayMs, "ms",
       "engine time without events after which no ramp goes on by itself");
+  add("guardrail_viewers_min", &o.experiments.guardrail_viewers_min, 2, 1e9, "viewers",
+      "in a variation; with fewer no guardrail acts");
   add("dry_run_ms", &o.experiments.dry_run_ms, 10, 60'000, "ms", "of ranking in a dry run at most");
   add("dry_run_requests_min", &o.experiments.dry_run_requests_min, 1, 1'000, "requests",
       "a dry run that can rank fewer says nothing");

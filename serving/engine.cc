@@ -150,11 +150,11 @@ Status Engine::open_parts(CheckpointStore::Fence fence) {
   reload_experiments();
   // Broken ones do not keep it from starting: its pages say that they go without.
   if (!experiments_.errors().empty()) experiments_.go_without();
-  return open_watch();
+  return {};
 }
 
 // Each partition of interactions has memories of its own, and its share of their budgets.
-void Engine::make_features() {
+Status Engine::make_features() {
   const uint32_t partitions = log_->partitions(Topic::kInteractions);
   FeatureStoreOptions features = options_.features;
   features.partitions = partitions;
@@ -168,10 +168,11 @@ void Engine::make_features() {
     const std::string name = partitions == 1 ? "ev" : "ev" + std::to_string(p);
     dedup_.push_back(std::make_unique<Deduplicator>(name, dedup));
   }
+  return open_watch();  // reads what the features count
 }
 
 Status Engine::start() {
-  make_features();
+  if (Status made = make_features(); !made.ok()) return made;
   features_->keep_cold_in(checkpoints_->store());
   ranker_ = std::make_unique<Ranker>(
       RankerParts{options_, ranking_, time_, interner_, *features_, world_, graduates_, keys_,

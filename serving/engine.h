@@ -153,7 +153,7 @@ class Engine {
 
   Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock);
   Status open_parts(CheckpointStore::Fence fence);
-  void make_features();
+  Status make_features();
   Status make_giving();
   void publish_giving();
   Status start();

@@ -1,5 +1,6 @@
-// The thread that builds what requests find items by: the index of each new world, and, when
-// another model is wanted, world and index of that.
+// The thread that does what may take seconds: it builds what requests find items by (the index of
+// each new world, and, when another model is wanted, world and index of that), and looks at the
+// guardrails of experiments.
 #include <chrono>
 #include <cstdio>
 #include <utility>
@@ -22,6 +23,7 @@ void Engine::build_indexes() {
     const auto wanted = std::exchange(wanted_model_, std::nullopt);
     lock.unlock();
     if (wanted) swap_model(*wanted);
+    watch_->guard();
     const std::shared_ptr<const World> world = world_.get();
     if (world != built || built_at + kPopularPeriod <= clock_.now()) {
       retriever_.refresh(world, *features_, &segments_);

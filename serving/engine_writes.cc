@@ -111,7 +111,8 @@ Status Engine::open_watch() {
   };
   auto watch = ExperimentWatch::open(
       options_.data_dir,
-      {experiments_, metrics_, boosting_, *changes_, Millis(options_.experiments.stale_ms),
+      {experiments_, metrics_, boosting_, *changes_, metric_files_, features_->experiments(),
+       options_.experiments.guardrail_viewers_min, Millis(options_.experiments.stale_ms),
        [this] { return time_.now(); }, [this] { return pipeline_->watermark(); },
        [this] { return clock_.now(); }, write});
   if (!watch.ok()) return watch.error();

@@ -1,5 +1,6 @@
 #include "serving/experiment_watch.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <vector>
 
@@ -7,6 +8,7 @@ namespace shanhuo {
 namespace {
 
 constexpr const char* kRamp = "ramp";
+constexpr const char* kGuardrail = "guardrail";
 constexpr size_t kHistoryMax = 1'000;
 
 std::string viewers_text(const Experiment& experiment, const std::vector<uint64_t>& viewers) {
@@ -87,6 +89,41 @@ void ExperimentWatch::tick() {
   ramps_.keep(ids);
   const Status saved = ramps_.save();
   if (!saved.ok()) std::fprintf(stderr, "ramps: %s\n", saved.error().message.c_str());
+}
+
+bool ExperimentWatch::has_guarded(const Experiment& experiment) const {
+  const std::string phase = "phase " + phase_name(experiment.phase);
+  const auto changes = parts_.changes.last("experiment", experiment.id, kHistoryMax);
+  return std::any_of(changes.begin(), changes.end(), [&](const RecordedChange& change) {
+    return change.who == kGuardrail && change.what.find(phase) != std::string::npos;
+  });
+}
+
+void ExperimentWatch::guard(const Experiment& experiment, const MetricSet& metrics) {
+  const GuardrailTerms terms{parts_.guardrail_viewers_min, parts_.now(), parts_.stale};
+  const auto breach =
+      guardrail_breach(experiment, experiment_results(experiment, metrics, parts_.tally), terms);
+  if (!breach || has_guarded(experiment)) return;
+  const Status written = parts_.write(
+      experiment.id, Value(Value::Object{{"enabled", Value(false)}}), experiment.revision,
+      kGuardrail, breach->text() + ", phase " + phase_name(experiment.phase));
+  if (!written.ok()) {
+    std::fprintf(stderr, "guardrail of %s: %s\n", experiment.id.c_str(),
+                 written.error().message.c_str());
+  }
+}
+
+void ExperimentWatch::guard() {
+  const Millis now = parts_.now();
+  const int64_t minute = window_of(now, kMinute);
+  if (now.count() == 0 || minute == guarded_minute_) return;
+  guarded_minute_ = minute;
+  const std::shared_ptr<const ExperimentSet> set = parts_.experiments.current();
+  const std::shared_ptr<const MetricSet> metrics = parts_.metric_files.current();
+  if (set->missing()) return;
+  for (const Experiment& experiment : set->experiments()) {
+    if (experiment.runs_at(now) && !experiment.guardrails.empty()) guard(experiment, *metrics);
+  }
 }
 
 std::optional<ExperimentWatch::Shown> ExperimentWatch::ramp(const Experiment& experiment) {

@@ -1,7 +1,12 @@
 // Looks after the experiments that run: takes the next step of a ramp when it may be taken
-// (ramp.h), through the same files, books and checks as an operator's change, on behalf of "ramp".
+// (ramp.h), on behalf of "ramp", and switches off an experiment one of whose guardrails is surely
+// broken (guardrail.h), on behalf of "guardrail"; through the same files, books and checks as an
+// operator's change. A guardrail acts once in a phase: an operator who switches the experiment on
+// again has looked.
 //
 // Thread-safe. tick() reads and writes files: one upkeep thread calls it a few times a second.
+// guard() reads every viewer of the experiments (experiment_results.h), about once a minute of
+// engine time: a thread calls it that may take seconds.
 #pragma once
 
 #include <functional>
@@ -13,6 +18,7 @@
 #include "configs/boosting_switch.h"
 #include "configs/experiment_store.h"
 #include "serving/change_book.h"
+#include "serving/guardrail.h"
 #include "serving/metrics.h"
 #include "serving/ramp.h"
 
@@ -24,6 +30,9 @@ struct ExperimentWatchParts {
   const Metrics& metrics;
   const BoostingSwitch& boosting;
   ChangeBook& changes;
+  const MetricStore& metric_files;
+  const ExperimentTally& tally;
+  int64_t guardrail_viewers_min;            // ExperimentOptions'
   Millis stale;                             // ExperimentOptions::stale_ms
   std::function<Millis()> now, last_event;  // engine time
   std::function<Millis()> wall_now;
@@ -40,6 +49,8 @@ class ExperimentWatch {
 
   // Failures to write go to stderr and are tried again by the next tick.
   void tick();
+  // Same; by one thread.
+  void guard();
 
   struct Shown {
     RampView view;
@@ -55,6 +66,8 @@ class ExperimentWatch {
       : parts_(std::move(parts)), ramps_(std::move(ramps)) {}
 
   RampFacts facts_of(const Experiment& experiment) const;
+  bool has_guarded(const Experiment& experiment) const;
+  void guard(const Experiment& experiment, const MetricSet& metrics);
   bool has_written(const Experiment& experiment, const std::string& who) const;
   // These require that mutex_ is held.
   RampMemory memory_of(const Experiment& experiment, Millis now);
@@ -62,7 +75,8 @@ class ExperimentWatch {
 
   const ExperimentWatchParts parts_;
   std::mutex mutex_;
-  RampBook ramps_;  // guarded by mutex_
+  RampBook ramps_;                      // guarded by mutex_
+  int64_t guarded_minute_ = INT64_MIN;  // engine time; of guard()'s thread
 };
 
 }  // namespace shanhuo

@@ -5,6 +5,7 @@ Run: SHANHUO_BIN=... python3 tests/api_results_test.py"""
 
 import random
 import subprocess
+import time
 import unittest
 
 from engine_process import BIN, DAY_MS, T0, EngineTest, Events, good
@@ -172,6 +173,88 @@ class ResultsTest(EngineTest):
         self.now = T0 + DAY_MS
         self.engine.send(self.events("click", user=USERS[5], ts_ms=T0 + DAY_MS))
         self.assertEqual(self.metric(self.results(), "clicks")["variations"], before)
+
+
+HARM = """id: %s
+name: {zh-CN: 试验, en: Try}
+layer: %s
+coverage: 1.0
+enabled: true
+variations:
+  - {key: control, weight: 0.5}
+  - {key: other, weight: 0.5, set: {%s}}
+guardrails: [{metric: ctr, max_drop: 0.05}]
+"""
+
+
+class GuardrailTest(EngineTest):
+    """Of two experiments one does harm: viewers of its variation click a quarter as often."""
+    SETTINGS = {"clock": "caller"}
+    SETS = {"harmless": "ranking.explore_best: 3", "harmful": "ranking.fresh_k: 19"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.events, cls.now, cls.draw = Events(T0), T0, random.Random(3)
+        cls.engine.put_items(good("kiwi"))
+        folder = cls.engine.config_dir / "metrics"
+        folder.mkdir()
+        (folder / "ctr.yaml").write_text(METRICS["ctr"], encoding="utf-8")
+        for name, change in cls.SETS.items():
+            yaml = HARM % (name, name, change)
+            cls.engine.wait_until(lambda name=name, yaml=yaml: cls.engine.ask(
+                "PUT", f"/v1/experiments/{name}", {"yaml": yaml}).status == 200)
+
+    def viewers(self, users):
+        """Pages of so many new viewers, and what they do."""
+        sent = []
+        for _ in range(users):
+            user = f"{self.draw.random()}"
+            page = self.engine.rank(["a", "b"], user_id=user, now_ms=self.now)
+            met = {each["experiment"]: each["variation"] for each in page["experiments"]}
+            chance = 0.2 if met.get("harmful") == "other" else 0.8
+            for _ in range(8):
+                sent.append(self.events(user=user, ts_ms=self.now))
+                if self.draw.random() < chance:
+                    sent.append(self.events("click", user=user, ts_ms=self.now))
+        self.engine.send(*sent)
+
+    def pass_minutes(self, minutes):
+        self.now += minutes * 60_000
+        self.engine.rank(["a"], user_id="the clock", now_ms=self.now)
+
+    def shown(self, name):
+        return self.engine.expect(200, "GET", f"/v1/experiments/{name}").json
+
+    def verdicts(self, name):
+        results = self.engine.expect(200, "GET", f"/v1/experiments/{name}/results").json
+        return [arm.get("guardrail") for arm in results["metrics"][0]["variations"]][1:]
+
+    def test_a_harmful_variation_rolls_its_experiment_back_once_and_a_harmless_one_stays(self):
+        self.viewers(120)  # some 60 in a variation: thin, however sure
+        self.engine.wait_until(lambda: self.verdicts("harmful") == ["breached"])
+        self.pass_minutes(2)
+        time.sleep(0.5)  # nothing to wait for
+        self.assertEqual(self.shown("harmful")["state"], "running")
+        self.viewers(160)
+        self.pass_minutes(2)
+        self.engine.wait_until(lambda: self.shown("harmful")["state"] == "disabled")
+        newest = self.shown("harmful")["history"][0]
+        self.assertEqual(newest["who"], "guardrail")
+        self.assertRegex(newest["what"], r"enabled: true -> false.*ctr of other: -0\.\d+ \(-0\.\d+ "
+                                         r"\.\. -0\.\d+\), allowed 0\.050 worse, phase")
+        self.assertEqual(self.verdicts("harmless"), ["open"])
+        self.assertEqual(self.shown("harmless")["state"], "running")
+        page = self.engine.rank(["a"], user_id="after", now_ms=self.now)
+        self.assertEqual([each["experiment"] for each in page["experiments"]
+                          if each["in_experiment"]], ["harmless"])
+        # Whoever switches it on again has looked.
+        self.engine.expect(200, "PATCH", "/v1/experiments/harmful", {"enabled": True})
+        self.pass_minutes(3)
+        self.viewers(4)
+        self.pass_minutes(3)
+        time.sleep(0.5)
+        self.assertEqual(self.shown("harmful")["state"], "running")
 
 
 if __name__ == "__main__":
