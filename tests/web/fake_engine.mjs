@@ -1,9 +1,7 @@
-// A small engine for the browser test: serves web/dist under the routes of the real one and a
-// strict CSP, and answers GET /v1/creators/{id}/exposure (contract 2.4) from hourly counts of its
-// own. It behaves: it refuses bad tokens, other creators and unknown parameters, and on demand it
-// stalls, drops the line, sheds load or talks nonsense.
-import { readFile, readdir } from 'node:fs/promises';
-import { createServer } from 'node:http';
+// A small engine for the creator's page: answers GET /v1/creators/{id}/exposure (contract 2.4) from
+// hourly counts of its own. It behaves: it refuses bad tokens, other creators and unknown
+// parameters, and on demand it stalls, drops the line, sheds load or talks nonsense.
+import { answerJson, fails, problem, servePages } from './fake_pages.mjs';
 
 export const kCreator = '十八洞 合作社/1';
 export const kToken = 'tok-A1b2';
@@ -23,25 +21,6 @@ const kNames = [
   'boosted_viewable',
   'boosted_orders',
 ];
-export const kCsp =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-  "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-export const webDist = new URL('../../web/dist/', import.meta.url);
-const kTypes = { html: 'text/html', js: 'text/javascript', css: 'text/css' };
-
-// What the engine serves of web/dist: { path: [file, content type] }.
-export async function pageFiles() {
-  const files = {};
-  const add = (path, name) => {
-    const type = kTypes[name.split('.').at(-1)];
-    if (type) files[path] = [name, `${type}; charset=utf-8`];
-  };
-  for (const name of await readdir(webDist)) add(`/${name.replace(/\.html$/, '')}`, name);
-  for (const name of await readdir(new URL('static/', webDist))) {
-    add(`/static/${name}`, `static/${name}`);
-  }
-  return files;
-}
 
 // Hourly rows of `items` items over the last `days` days before now; none at night, so that series
 // have gaps.
@@ -117,39 +96,20 @@ export function csvOf(exposure) {
   );
 }
 
-function problem(response, status, title, headers = {}) {
-  response.writeHead(status, { 'content-type': 'application/problem+json', ...headers });
-  response.end(JSON.stringify({ type: 'about:blank', title, status, errors: [] }));
-}
-
 function answerExposure(engine, request, response, url) {
-  const bearer = request.headers.authorization ?? '';
-  if (engine.mode === 'down') return request.socket.destroy();
-  if (engine.mode === 'busy') return problem(response, 503, 'shedding', { 'retry-after': '40' });
-  if (engine.mode === 'broken') return response.writeHead(200).end('<html>proxy</html>');
-  if (engine.token !== '' && bearer !== `Bearer ${engine.token}`)
-    return problem(response, 401, 'no or bad token');
+  if (fails(engine, request, response)) return undefined;
   const id = decodeURIComponent(url.pathname.split('/')[3]);
   if (id !== kCreator) return problem(response, 404, 'no such creator');
   const names = [...url.searchParams.keys()].sort().join();
   if (names !== 'by,from,step,to' || !kBys.includes(url.searchParams.get('by')))
     return problem(response, 422, 'parameters');
   const exposure = exposureOf(engine, url.searchParams);
-  const csv = request.headers.accept === 'text/csv';
-  response.writeHead(200, { 'content-type': csv ? 'text/csv; charset=utf-8' : 'application/json' });
-  return response.end(csv ? csvOf(exposure) : JSON.stringify(exposure));
+  if (request.headers.accept !== 'text/csv') return answerJson(response, exposure);
+  response.writeHead(200, { 'content-type': 'text/csv; charset=utf-8' });
+  return response.end(csvOf(exposure));
 }
 
-async function answer(engine, request, response) {
-  const url = new URL(request.url, 'http://engine');
-  response.setHeader('content-security-policy', kCsp);
-  response.setHeader('x-content-type-options', 'nosniff');
-  const file = engine.files[url.pathname];
-  if (file) {
-    response.writeHead(200, { 'content-type': file[1] });
-    return response.end(await readFile(new URL(file[0], webDist)));
-  }
-  if (url.pathname === '/favicon.ico') return response.writeHead(204).end();
+async function answer(engine, request, response, url) {
   if (!/^\/v1\/creators\/[^/]+\/exposure$/.test(url.pathname))
     return problem(response, 404, 'no such route');
   engine.requests.push({
@@ -172,14 +132,6 @@ export async function startFakeEngine() {
     guarantees: [],
     notShown: [],
     requests: [],
-    files: await pageFiles(),
   };
-  const server = createServer((request, response) => answer(engine, request, response));
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  engine.url = `http://127.0.0.1:${server.address().port}`;
-  engine.close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return engine;
+  return Object.assign(engine, await servePages((...call) => answer(engine, ...call)));
 }

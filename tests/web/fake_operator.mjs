@@ -1,9 +1,7 @@
 // A small engine for the operators' page: programs, experiments, the switch and health from values
 // that a test may change, revisions that are checked, changes that are kept. On demand it sheds
 // load, drops the line or lets somebody else be faster.
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { kCsp, pageFiles, webDist } from './fake_engine.mjs';
+import { answerJson, fails, problem, servePages } from './fake_pages.mjs';
 
 export const kOperatorToken = 'tok-Op3r4t0r';
 const kNow = Date.UTC(2026, 10, 11, 4);
@@ -94,16 +92,6 @@ export function freshWorld() {
   };
 }
 
-function problem(response, status, title, headers = {}) {
-  response.writeHead(status, { 'content-type': 'application/problem+json', ...headers });
-  response.end(JSON.stringify({ type: 'about:blank', title, status, errors: [] }));
-}
-
-const answerJson = (response, value) => {
-  response.writeHead(200, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(value));
-};
-
 const statsOf = (world) => ({
   engine_time_ms: kNow,
   lag_records: 0,
@@ -153,39 +141,17 @@ function answerApi(world, request, response, url, body) {
   return write(world, response, thing, body, () => Object.assign(thing, { enabled: body.enabled }));
 }
 
-async function answer(engine, request, response) {
-  const { world } = engine;
-  const url = new URL(request.url, 'http://engine');
-  response.setHeader('content-security-policy', kCsp);
-  response.setHeader('x-content-type-options', 'nosniff');
-  const file = engine.files[url.pathname];
-  if (file) {
-    response.writeHead(200, { 'content-type': file[1] });
-    return response.end(await readFile(new URL(file[0], webDist)));
-  }
-  if (url.pathname === '/favicon.ico') return response.writeHead(204).end();
+async function answer({ world }, request, response, url) {
   let text = '';
   for await (const part of request) text += part;
   const body = text === '' ? {} : JSON.parse(text);
   world.requests.push({ method: request.method, path: url.pathname, body });
-  if (world.mode === 'down') return request.socket.destroy();
-  if (world.mode === 'busy') return problem(response, 503, 'shedding', { 'retry-after': '40' });
-  if (world.mode === 'broken') return response.writeHead(200).end('<html>proxy</html>');
-  if (world.token !== '' && request.headers.authorization !== `Bearer ${world.token}`)
-    return problem(response, 401, 'no or bad token');
-  if (world.mode === 'other-role') return problem(response, 403, 'the role feed may not do this');
+  if (fails(world, request, response)) return undefined;
   return answerApi(world, request, response, url, body);
 }
 
 // -> a listening fake; `world` may be replaced between requests. close() ends it.
 export async function startFakeOperator() {
-  const engine = { world: freshWorld(), files: await pageFiles() };
-  const server = createServer((request, response) => answer(engine, request, response));
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  engine.url = `http://127.0.0.1:${server.address().port}`;
-  engine.close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return engine;
+  const engine = { world: freshWorld() };
+  return Object.assign(engine, await servePages((...call) => answer(engine, ...call)));
 }

@@ -1,7 +1,6 @@
-// A creator's exposure, for a farmer with a phone. One state, one render, one poll loop;
-// report.js and chart.js draw, api.js asks. Address: /creator?id=<creator_id>, optionally &lang=en
-// and &to=<ms>, the end of the ranges (for replayed or simulated days). The token is typed once and
-// lives in sessionStorage alone.
+// A creator's exposure, for a farmer with a phone: live_page.ts asks and keeps, report.ts and
+// chart.ts draw. Address: /creator?id=<creator_id>, optionally &lang=en and &to=<ms>, the end of
+// the ranges (for replayed or simulated days).
 import {
   ApiError,
   type Exposure,
@@ -9,18 +8,14 @@ import {
   fetchCsv,
   fetchExposure,
   idIsValid,
-  tokenIsSendable,
 } from './api.js';
 import { ExposureChart, filled } from './chart.js';
-import { byId as $, translate } from './dom.js';
-import { type Lang, clock, count } from './format.js';
+import { byId as $ } from './dom.js';
+import { count } from './format.js';
+import { LivePage } from './live_page.js';
 import * as report from './report.js';
-import { recall, remember } from './storage.js';
 import { type Words, words } from './words.js';
 
-const kRefreshMs = 30_000;
-const kTokenKey = 'shanhuo.creator_token';
-const kLangKey = 'shanhuo.lang';
 const kHourMs = 3_600_000;
 const kDayMs = 86_400_000;
 const kBeijingMs = 8 * kHourMs; // no daylight saving
@@ -29,41 +24,36 @@ const kRanges: Record<string, { days: number; step: 'hour' | 'day' }> = {
   week: { days: 7, step: 'day' },
   month: { days: 30, step: 'day' },
 };
-// Failures that only the reader can end; polling stops until they do.
-const kFinal = new Set(['no_id', 'bad_id', 'unauthorized', 'forbidden', 'not_found', 'refused']);
 
-const query = new URLSearchParams(location.search);
-const chart = new ExposureChart($('chart'));
-interface State {
-  id: string;
-  lang: string;
-  token: string;
-  hadToken: boolean; // a token was tried and refused, or given up
-  range: string;
-  by: string; // what the table has rows of
-  allItems: boolean;
-  loading: boolean;
-  // The last good answer; `name` is nameNow() of then.
-  data: { exposure: Exposure; range: Range; name: string; at_ms: number } | null;
-  error: ApiError | null; // of the last attempt
-  tokenBad: boolean;
+// Numbers with what they are of, so that none are shown under another heading.
+interface Answer {
+  exposure: Exposure;
+  range: Range;
+  name: string; // nameNow() of then
 }
 
-const state: State = {
-  id: query.get('id') ?? '',
-  lang: query.get('lang') ?? recall(kLangKey) ?? 'zh',
-  token: recall(kTokenKey) ?? '',
-  hadToken: false,
-  range: 'day',
-  by: 'item',
-  allItems: false,
-  loading: false,
-  data: null,
-  error: null,
-  tokenBad: false,
-};
-let timer = 0;
-let inFlight: AbortController | null = null; // of the running request
+const query = new URLSearchParams(location.search);
+const id = query.get('id') ?? '';
+const chart = new ExposureChart($('chart'));
+const state = { range: 'day', by: 'item', allItems: false }; // `by`: what the table has rows of
+const nameNow = () => `${state.range}/${state.by}`;
+
+const page = new LivePage<Answer, Words>({
+  words,
+  tokenKey: 'shanhuo.creator_token',
+  refreshMs: 30_000,
+  asksToken: ['unauthorized', 'forbidden', 'not_found'],
+  final: ['no_id', 'bad_id', 'unauthorized', 'forbidden', 'not_found', 'refused'],
+  read: async (token, signal) => {
+    if (id === '') throw new ApiError('no_id');
+    if (!idIsValid(id)) throw new ApiError('bad_id');
+    const name = nameNow();
+    const range = rangeNow();
+    return { exposure: await fetchExposure(id, range, token, signal), range, name };
+  },
+  holds: ({ name }) => name === nameNow(),
+  render,
+});
 
 // [from, to) on whole hours, which is how exposure is kept; days are Beijing's.
 function rangeNow(): Range {
@@ -76,124 +66,29 @@ function rangeNow(): Range {
   return { from, to, step, by: state.by };
 }
 
-// What the numbers are of, so that none are shown under another heading.
-const nameNow = () => `${state.range}/${state.by}`;
-
-async function refresh() {
-  clearTimeout(timer);
-  inFlight?.abort();
-  const mine = new AbortController();
-  inFlight = mine;
-  state.loading = true;
-  render();
-  try {
-    if (state.id === '') throw new ApiError('no_id');
-    if (!idIsValid(state.id)) throw new ApiError('bad_id');
-    const name = nameNow();
-    const range = rangeNow();
-    const exposure = await fetchExposure(state.id, range, state.token, mine.signal);
-    if (mine !== inFlight) return;
-    state.data = { exposure, range, name, at_ms: Date.now() };
-    state.error = null;
-  } catch (error) {
-    if (mine !== inFlight) return; // a newer request took over
-    if (!(error instanceof ApiError)) throw error;
-    fail(error);
-  }
-  state.loading = false;
-  inFlight = null;
-  render();
-  schedule();
-}
-
-function fail(error: ApiError): void {
-  state.error = error;
-  const final = kFinal.has(error.code);
-  // Not the numbers of another range, nor those that the reader may no longer see.
-  if (final || state.data?.name !== nameNow()) state.data = null;
-  if (error.code === 'unauthorized') setToken('');
-}
-
-function polls(): boolean {
-  return !document.hidden && !(state.error && kFinal.has(state.error.code));
-}
-
-function schedule() {
-  clearTimeout(timer);
-  if (!polls()) return;
-  timer = setTimeout(refresh, Math.max(kRefreshMs, state.error?.retryAfterMs ?? 0));
-}
-
 const byButtons = () => $('bys').querySelectorAll<HTMLElement>('[data-by]');
 const rangeButtons = () => $('ranges').querySelectorAll<HTMLElement>('[data-range]');
 
-function setToken(token: string): void {
-  state.hadToken = state.token !== '';
-  state.token = token;
-  remember(kTokenKey, token);
-}
-
-function render() {
-  const lang: Lang = state.lang === 'en' ? 'en' : 'zh';
-  const w = words[lang];
-  document.documentElement.lang = lang === 'en' ? 'en' : 'zh-CN';
-  document.title = w.pageTitle;
-  translate(w);
-  $('lang').textContent = w.otherLanguage;
-  $('lang').lang = lang === 'en' ? 'zh-CN' : 'en';
-  $('who').textContent = state.id;
-  renderAround(w, lang);
-  $('report').hidden = state.data === null;
-  if (state.data !== null) renderReport(w, lang);
-}
-
-// Everything but the numbers: banner, forms, buttons, status line.
-function renderAround(w: Words, lang: Lang): void {
-  const code = state.error?.code;
+function render(): void {
+  const code = page.error?.code;
   const noId = code === 'no_id' || code === 'bad_id';
-  const asksToken = code === 'unauthorized' || code === 'forbidden' || code === 'not_found';
+  $('who').textContent = id;
   $('id-form').hidden = !noId;
-  $('token-form').hidden = !asksToken;
-  $('forget').hidden = state.token === '';
-  $('ranges').hidden = noId || asksToken;
+  $('ranges').hidden = noId || page.asksToken;
   for (const button of rangeButtons()) {
     button.setAttribute('aria-pressed', String(button.dataset.range === state.range));
   }
   for (const button of byButtons()) {
     button.setAttribute('aria-pressed', String(button.dataset.by === state.by));
   }
-  $('report').setAttribute('aria-busy', String(state.loading));
-  $('report').classList.toggle('waiting', state.data !== null && state.data.name !== nameNow());
-  const text = bannerText(w, lang);
-  // Only a change is written, so that an alert is read aloud once.
-  if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
-  $('banner').hidden = text === '';
-  $('banner').classList.toggle(
-    'error',
-    code !== 'unauthorized' || state.hadToken || state.tokenBad,
-  );
-  $('retry').hidden = noId || asksToken || state.loading;
-  const updated = state.data === null ? '' : w.updated(clock(state.data.at_ms, lang));
-  // Only the first load is announced: a voice every 30 seconds would be a nuisance.
-  $('loading').textContent = state.loading && state.data === null ? w.loading : '';
-  $('updated').textContent = updated;
-  $('updated').parentElement?.classList.toggle('busy', state.loading);
+  $('report').setAttribute('aria-busy', String(page.loading));
+  const answer = page.data?.value;
+  $('report').classList.toggle('waiting', answer !== undefined && answer.name !== nameNow());
+  if (answer !== undefined) renderReport(answer);
 }
 
-function bannerText(w: Words, lang: Lang): string {
-  if (state.tokenBad) return w.tokenBad;
-  const error = state.error;
-  if (error === null) return '';
-  // Nobody typed a token yet: a question, not a mistake.
-  if (error.code === 'unauthorized' && !state.hadToken) return w.needToken;
-  const detail = error.code === 'refused' && error.detail !== '' ? ` ${error.detail}` : '';
-  const stale = state.data === null ? '' : ` ${w.stale(clock(state.data.at_ms, lang))}`;
-  return w.error[error.code] + detail + stale;
-}
-
-function renderReport(w: Words, lang: Lang): void {
-  if (state.data === null) return;
-  const { exposure, range } = state.data;
+function renderReport({ exposure, range }: Answer): void {
+  const { words: w, lang } = page;
   const { totals, groups } = exposure;
   const points = filled(exposure.series, range);
   report.renderTotals($('totals'), totals, w);
@@ -218,14 +113,14 @@ function renderReport(w: Words, lang: Lang): void {
 
 async function downloadCsv() {
   const button = $<HTMLButtonElement>('csv');
-  if (state.data === null) return;
+  if (page.data === null) return;
   button.disabled = true;
   try {
-    const range = state.data.range;
-    const text = await fetchCsv(state.id, range, state.token);
+    const range = page.data.value.range;
+    const text = await fetchCsv(id, range, page.token);
     // The mark in front makes spreadsheets read Chinese as UTF-8.
     const url = URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv;charset=utf-8' }));
-    const safeId = state.id.replace(/[^\p{L}\p{N}_-]/gu, '_');
+    const safeId = id.replace(/[^\p{L}\p{N}_-]/gu, '_');
     Object.assign(document.createElement('a'), {
       href: url,
       download: `exposure-${safeId}-${state.range}.csv`,
@@ -233,71 +128,32 @@ async function downloadCsv() {
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    fail(error);
-    render();
-    schedule();
+    page.fail(error);
   } finally {
     button.disabled = false;
   }
 }
 
-async function submitToken(event: Event): Promise<void> {
-  event.preventDefault();
-  const typed = $<HTMLInputElement>('token-input').value.trim();
-  state.tokenBad = !tokenIsSendable(typed);
-  if (state.tokenBad) {
-    render();
-    return;
-  }
-  $<HTMLInputElement>('token-input').value = '';
-  setToken(typed);
-  state.error = null;
-  await refresh();
-  if (!$('token-form').hidden) $('token-input').focus();
-}
-
-function wire() {
-  $('token-form').addEventListener('submit', submitToken);
-  $('retry').addEventListener('click', refresh);
+function wire(): void {
   $('csv').addEventListener('click', downloadCsv);
-  $('forget').addEventListener('click', () => {
-    setToken('');
-    state.hadToken = false;
-    state.data = null;
-    state.error = new ApiError('unauthorized');
-    inFlight?.abort();
-    inFlight = null;
-    clearTimeout(timer);
-    state.loading = false;
-    render();
-  });
-  $('lang').addEventListener('click', () => {
-    state.lang = state.lang === 'en' ? 'zh' : 'en';
-    remember(kLangKey, state.lang);
-    render();
-  });
   $('items-more').addEventListener('click', () => {
     state.allItems = true;
-    render();
+    page.render();
   });
   for (const button of byButtons()) {
     button.addEventListener('click', () => {
       state.by = button.dataset.by ?? 'item';
       state.allItems = false;
-      void refresh();
+      void page.refresh();
     });
   }
   for (const button of rangeButtons()) {
     button.addEventListener('click', () => {
       state.range = button.dataset.range ?? 'day';
-      refresh();
+      void page.refresh();
     });
   }
-  document.addEventListener('visibilitychange', () => {
-    clearTimeout(timer);
-    if (polls()) refresh();
-  });
 }
 
 wire();
-refresh();
+page.start();

@@ -5,8 +5,6 @@ import {
   ApiError,
   type Json,
   callJson,
-  isObject,
-  numberOf,
   objectsOf,
   textOf,
   textsOf,
@@ -17,9 +15,11 @@ import { count } from './format.js';
 import {
   type Experiment,
   type Program,
+  type Thing,
   type World,
   changesOf,
   experimentOf,
+  goalOf,
   programOf,
   stateOf,
 } from './operate_model.js';
@@ -122,9 +122,21 @@ export class Dialog {
     this.show(title, body, true);
   }
 
-  private async askProgram(program: Program, at: string, mine: number): Promise<void> {
+  // The other state of `thing`, which stands at the path `at`.
+  private confirmSwitch(mine: number, thing: Thing, at: string, body: HTMLElement[]): void {
     const { words: w, lang } = this.host_.view();
-    const name = nameIn(program.name, lang);
+    const name = nameIn(thing.name, lang);
+    const change = {
+      name,
+      method: 'PATCH',
+      path: at,
+      body: { enabled: !thing.enabled, if_revision: thing.revision },
+    };
+    this.confirm(mine, change, thing.enabled ? w.switchOff(name) : w.switchOn(name), body);
+  }
+
+  private async askProgram(program: Program, at: string, mine: number): Promise<void> {
+    const { w } = this;
     const body = program.enabled
       ? [
           h('p', {}, w.programOff),
@@ -141,14 +153,7 @@ export class Dialog {
           ),
         ]
       : await this.forecast(at);
-    const change = {
-      name,
-      method: 'PATCH',
-      path: at,
-      body: { enabled: !program.enabled, if_revision: program.revision },
-    };
-    const title = program.enabled ? w.switchOff(name) : w.switchOn(name);
-    this.confirm(mine, change, title, body);
+    this.confirmSwitch(mine, program, at, body);
   }
 
   // What recent traffic says a program would come to.
@@ -161,14 +166,12 @@ export class Dialog {
       if (!(error instanceof ApiError)) throw error;
       return [h('p', {}, w.forecastMissing), this.failure(error)];
     }
-    const goals = objectsOf(answer.goals).map((goal) => {
-      const made = isObject(goal.forecast) ? goal.forecast : {};
-      const [value, low, high, target] = [made.value, made.low, made.high, goal.target].map((n) =>
-        rounded(numberOf(n)),
-      );
-      const unit = unitOf({ unit: textOf(goal.unit), per: textOf(goal.per) }, w);
-      const line = w.goalOn(unit, value ?? '', low ?? '', high ?? '', target ?? '');
-      const verdict = goal.attainable === true ? w.attainable : w.unattainable;
+    const goals = objectsOf(answer.goals).map((one) => {
+      const goal = goalOf(one);
+      const { value, low, high } = goal.forecast;
+      const [made, least, most, target] = [value, low, high, goal.target].map(rounded);
+      const line = w.goalOn(unitOf(goal, w), made ?? '', least ?? '', most ?? '', target ?? '');
+      const verdict = one.attainable === true ? w.attainable : w.unattainable;
       return h('li', {}, `${line}, ${verdict}`);
     });
     const warnings = textsOf(answer.warnings);
@@ -182,19 +185,12 @@ export class Dialog {
 
   private askExperiment(experiment: Experiment, at: string, mine: number): void {
     const view = this.host_.view();
-    const { words: w, lang } = view;
-    const name = nameIn(experiment.name, lang);
+    const { words: w } = view;
     const part = experiment.coverage * (experiment.high - experiment.low);
     const percent = `${count(Number((part * 100).toFixed(1)))}%`;
     const said = experiment.enabled ? w.experimentOff : w.experimentOn(percent);
-    const change = {
-      name,
-      method: 'PATCH',
-      path: at,
-      body: { enabled: !experiment.enabled, if_revision: experiment.revision },
-    };
-    const title = experiment.enabled ? w.switchOff(name) : w.switchOn(name);
-    this.confirm(mine, change, title, [h('p', {}, said), variationLines(experiment, view)]);
+    const body = [h('p', {}, said), variationLines(experiment, view)];
+    this.confirmSwitch(mine, experiment, at, body);
   }
 
   private async askBoosting(mine: number): Promise<void> {

@@ -40,20 +40,24 @@ export interface Change {
   to: string;
 }
 
-export interface Program {
+// What programs and experiments have in common: they are switched, changed and refused alike.
+export interface Thing {
   id: string;
   name: Name;
   enabled: boolean;
+  revision: string;
+  refused: string[];
+  history: Change[];
+}
+
+export interface Program extends Thing {
   blocked: boolean;
   urgent: boolean;
   priority: number;
-  revision: string;
   start: number;
   end: number;
   inserted: number;
   goals: Goal[];
-  refused: string[];
-  history: Change[];
 }
 
 export interface Variation {
@@ -63,20 +67,14 @@ export interface Variation {
   set: string[]; // "ranking.user_loss_budget: 0.03"
 }
 
-export interface Experiment {
-  id: string;
-  name: Name;
+export interface Experiment extends Thing {
   state: string;
-  enabled: boolean;
   holdout: boolean;
-  revision: string;
   layer: string;
   low: number;
   high: number;
   coverage: number;
   variations: Variation[];
-  refused: string[];
-  history: Change[];
 }
 
 export interface Boosting {
@@ -144,23 +142,29 @@ export function changesOf(value: unknown): Change[] {
   }));
 }
 
-export function programOf(one: Json): Program {
+function thingOf(one: Json): Thing {
   const id = textOf(one.id);
-  const schedule = isObject(one.schedule) ? one.schedule : {};
   return {
     id,
     name: nameOf(one.name, id),
     enabled: one.enabled === true,
+    revision: textOf(one.revision),
+    refused: textsOf(one.refused),
+    history: changesOf(one.history),
+  };
+}
+
+export function programOf(one: Json): Program {
+  const schedule = isObject(one.schedule) ? one.schedule : {};
+  return {
+    ...thingOf(one),
     blocked: one.blocked === true,
     urgent: one.urgent === true,
     priority: numberOf(one.priority),
-    revision: textOf(one.revision),
     start: numberOf(schedule.start_ms),
     end: numberOf(schedule.end_ms),
     inserted: numberOf(one.inserted),
     goals: objectsOf(one.goals).map(goalOf),
-    refused: textsOf(one.refused),
-    history: changesOf(one.history),
   };
 }
 
@@ -175,22 +179,16 @@ function variationOf(one: Json): Variation {
 }
 
 export function experimentOf(one: Json): Experiment {
-  const id = textOf(one.id);
   const range = Array.isArray(one.range) ? one.range : [];
   return {
-    id,
-    name: nameOf(one.name, id),
+    ...thingOf(one),
     state: textOf(one.state),
-    enabled: one.enabled === true,
     holdout: one.holdout === true,
-    revision: textOf(one.revision),
     layer: textOf(one.layer),
     low: numberOf(range[0]),
     high: numberOf(range[1]),
     coverage: numberOf(one.coverage),
     variations: objectsOf(one.variations).map(variationOf),
-    refused: textsOf(one.refused),
-    history: changesOf(one.history),
   };
 }
 
