@@ -140,6 +140,9 @@ void HttpApi::list_experiments(Call& call) {
   for (const Experiment& experiment : set->experiments()) {
     json.begin_object();
     write_fields(json, experiment, exposures, errors, engine_.time().now());
+    if (const auto shown = engine_.watch().ramp(experiment)) {
+      write_ramp(json, *experiment.ramp, *shown);
+    }
     json.end_object();
   }
   json.end_array();

@@ -71,7 +71,8 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 std::string experiments_table(json::Value answer) {
   std::string out;
   for (const json::Value experiment : answer.find("experiments").elements()) {
-    out += headline(experiment) + variation_lines(experiment);
+    const std::string ramp = ramp_text(experiment);
+    out += headline(experiment) + variation_lines(experiment) + (ramp.empty() ? "" : "  " + ramp);
   }
   const json::Value errors = answer.find("errors");
   if (errors.size() > 0) out += "refused on disk, the last good set is live:\n";
@@ -88,7 +89,12 @@ std::string ramp_text(json::Value experiment) {
   const json::Value ramp = experiment.find("ramp");
   if (!ramp.present()) return "";
   const std::string approved = text_member(ramp, "approved_by");
-  return "ramp at " + percent(real_of(experiment.find("coverage"))) + ": " +
+  int64_t since = 0;
+  ramp.find("since_ms").get(since);
+  const json::Value next = ramp.find("next");
+  return "ramp at " + percent(real_of(experiment.find("coverage"))) +
+         (since == 0 ? "" : " since " + time_of(ramp.find("since_ms"))) +
+         (next.present() ? ", next " + percent(real_of(next)) : "") + ": " +
          text_member(ramp, "state") + ", " + text_member(ramp, "why") +
          (approved.empty() ? "" : "; approved by " + approved) + "\n";
 }

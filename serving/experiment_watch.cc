@@ -45,6 +45,12 @@ RampFacts ExperimentWatch::facts_of(const Experiment& experiment) const {
   return facts;
 }
 
+void ExperimentWatch::add_results(const Experiment& experiment, RampFacts& facts) const {
+  const auto look = looks_.find(experiment.id);
+  if (look == looks_.end() || look->second.phase != experiment.phase) return;
+  if (look->second.at + facts.stale >= facts.now) facts.results = look->second.hold;
+}
+
 // Another definition begins anew; another coverage, its hold.
 RampMemory ExperimentWatch::memory_of(const Experiment& experiment, Millis now) {
   const RampMemory* known = ramps_.find(experiment.id);
@@ -54,14 +60,17 @@ RampMemory ExperimentWatch::memory_of(const Experiment& experiment, Millis now) 
   memory.definition = experiment.ramp->definition;
   memory.coverage = experiment.coverage;
   memory.since = now;
+  memory.noted.clear();
   if (now.count() > 0) ramps_.set(experiment.id, memory);  // else nobody has said what time it is
   return memory;
 }
 
 void ExperimentWatch::step(const Experiment& experiment) {
-  const RampFacts facts = facts_of(experiment);
+  RampFacts facts = facts_of(experiment);
+  add_results(experiment, facts);
   RampMemory memory = memory_of(experiment, facts.now);
   const RampView view = ramp_view(experiment, memory, facts);
+  if (is_hold(view.state)) return note_hold(experiment, view, std::move(memory));
   if (view.state != RampState::kReady) return;
   const Status written =
       parts_.write(experiment.id, Value(Value::Object{{"coverage", Value(*view.next)}}),
@@ -73,6 +82,23 @@ void ExperimentWatch::step(const Experiment& experiment) {
   }
   memory.coverage = *view.next;
   memory.since = facts.now;
+  memory.noted.clear();
+  ramps_.set(experiment.id, std::move(memory));
+}
+
+// Once a step and state: what flickers fills no book.
+void ExperimentWatch::note_hold(const Experiment& experiment, const RampView& view,
+                                RampMemory memory) {
+  const std::string state(ramp_state_name(view.state));
+  if (memory.noted.find(state) != std::string::npos) return;
+  const Status noted = parts_.changes.append({parts_.wall_now(), kRamp, "experiment", experiment.id,
+                                              "ramp holds: " + state + ", " + view.why,
+                                              experiment.revision, experiment.revision});
+  if (!noted.ok()) {
+    std::fprintf(stderr, "ramp of %s: %s\n", experiment.id.c_str(), noted.error().message.c_str());
+    return;
+  }
+  memory.noted += (memory.noted.empty() ? "" : " ") + state;
   ramps_.set(experiment.id, std::move(memory));
 }
 
@@ -101,8 +127,12 @@ bool ExperimentWatch::has_guarded(const Experiment& experiment) const {
 
 void ExperimentWatch::guard(const Experiment& experiment, const MetricSet& metrics) {
   const GuardrailTerms terms{parts_.guardrail_viewers_min, parts_.now(), parts_.stale};
-  const auto breach =
-      guardrail_breach(experiment, experiment_results(experiment, metrics, parts_.tally), terms);
+  const ExperimentResults results = experiment_results(experiment, metrics, parts_.tally);
+  {
+    const std::lock_guard lock(mutex_);
+    looks_[experiment.id] = {experiment.phase, terms.now, results_hold(experiment, results, terms)};
+  }
+  const auto breach = guardrail_breach(experiment, results, terms);
   if (!breach || has_guarded(experiment)) return;
   const Status written = parts_.write(
       experiment.id, Value(Value::Object{{"enabled", Value(false)}}), experiment.revision,
@@ -122,14 +152,20 @@ void ExperimentWatch::guard() {
   const std::shared_ptr<const MetricSet> metrics = parts_.metric_files.current();
   if (set->missing()) return;
   for (const Experiment& experiment : set->experiments()) {
-    if (experiment.runs_at(now) && !experiment.guardrails.empty()) guard(experiment, *metrics);
+    const bool climbs = experiment.ramp && experiment.coverage < experiment.ramp->steps.back();
+    if (experiment.runs_at(now) && (climbs || !experiment.guardrails.empty())) {
+      guard(experiment, *metrics);
+    }
   }
+  const std::lock_guard lock(mutex_);
+  std::erase_if(looks_, [&](const auto& look) { return set->find(look.first) < 0; });
 }
 
 std::optional<ExperimentWatch::Shown> ExperimentWatch::ramp(const Experiment& experiment) {
   if (!experiment.ramp) return std::nullopt;
-  const RampFacts facts = facts_of(experiment);
+  RampFacts facts = facts_of(experiment);
   const std::lock_guard lock(mutex_);
+  add_results(experiment, facts);
   RampMemory memory = memory_of(experiment, facts.now);
   RampView view = ramp_view(experiment, memory, facts);
   return Shown{std::move(view), std::move(memory)};

@@ -1,8 +1,8 @@
 // Looks after the experiments that run: takes the next step of a ramp when it may be taken
-// (ramp.h), on behalf of "ramp", and switches off an experiment one of whose guardrails is surely
-// broken (guardrail.h), on behalf of "guardrail"; through the same files, books and checks as an
-// operator's change. A guardrail acts once in a phase: an operator who switches the experiment on
-// again has looked.
+// (ramp.h), on behalf of "ramp", noting once a step in the history what holds it; and switches off
+// an experiment one of whose guardrails is surely broken (guardrail.h), on behalf of "guardrail";
+// through the same files, books and checks as an operator's change. A guardrail acts once in a
+// phase: an operator who switches the experiment on again has looked.
 //
 // Thread-safe. tick() reads and writes files: one upkeep thread calls it a few times a second.
 // guard() reads every viewer of the experiments (experiment_results.h), about once a minute of
@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -65,17 +66,28 @@ class ExperimentWatch {
   ExperimentWatch(ExperimentWatchParts parts, RampBook ramps)
       : parts_(std::move(parts)), ramps_(std::move(ramps)) {}
 
+  // What the results of a phase said of going on with a ramp.
+  struct Look {
+    uint32_t phase = 0;
+    Millis at;  // engine time
+    ResultsHold hold;
+  };
+
+  // But for the results.
   RampFacts facts_of(const Experiment& experiment) const;
   bool has_guarded(const Experiment& experiment) const;
   void guard(const Experiment& experiment, const MetricSet& metrics);
   bool has_written(const Experiment& experiment, const std::string& who) const;
   // These require that mutex_ is held.
   RampMemory memory_of(const Experiment& experiment, Millis now);
+  void add_results(const Experiment& experiment, RampFacts& facts) const;
   void step(const Experiment& experiment);
+  void note_hold(const Experiment& experiment, const RampView& view, RampMemory memory);
 
   const ExperimentWatchParts parts_;
   std::mutex mutex_;
   RampBook ramps_;                      // guarded by mutex_
+  std::map<std::string, Look> looks_;   // by experiment that runs; guarded by mutex_
   int64_t guarded_minute_ = INT64_MIN;  // engine time; of guard()'s thread
 };
 

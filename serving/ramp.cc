@@ -49,6 +49,10 @@ std::pair<RampState, std::string> judged(const Experiment& experiment, const Ram
                                    : "no events since " + format_time(facts.last_event)};
   }
   if (auto few = thin(experiment, facts.viewers)) return {RampState::kThin, std::move(*few)};
+  if (!facts.results) return {RampState::kWaits, "until its results have been looked at"};
+  if (facts.results->state != RampState::kReady) {
+    return {facts.results->state, facts.results->why};
+  }
   if (ramp.approve_at && *view.next >= *ramp.approve_at && memory.approved_by.empty()) {
     return {RampState::kApproval,
             "from " + percent(*ramp.approve_at) + " on another operator must approve"};
@@ -74,12 +78,21 @@ std::string_view ramp_state_name(RampState state) {
       return "stale";
     case RampState::kThin:
       return "thin";
+    case RampState::kSampleRatio:
+      return "sample_ratio";
+    case RampState::kGuardrail:
+      return "guardrail";
     case RampState::kApproval:
       return "approval";
     case RampState::kReady:
       return "ready";
   }
   return "";
+}
+
+bool is_hold(RampState state) {
+  return state == RampState::kStale || state == RampState::kThin ||
+         state == RampState::kSampleRatio || state == RampState::kGuardrail;
 }
 
 RampView ramp_view(const Experiment& experiment, const RampMemory& memory, const RampFacts& facts) {
@@ -117,6 +130,8 @@ Result<RampBook> RampBook::open(std::string path) {
     memory.definition = definition;
     memory.approved_by = approved_by;
     memory.since = Millis(since);
+    std::string_view noted;  // earlier versions had none
+    if (each.value.find("noted").get(noted)) memory.noted = noted;
     book.memories_.emplace(std::string(each.name), std::move(memory));
   }
   return book;
@@ -150,6 +165,7 @@ Status RampBook::save() {
     json.field("coverage", memory.coverage);
     json.field("since_ms", memory.since.count());
     json.field("approved_by", memory.approved_by);
+    json.field("noted", memory.noted);
     json.end_object();
   }
   json.end_object();

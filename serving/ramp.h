@@ -27,7 +27,9 @@ enum class RampState : uint8_t {
   kHeld,         // by an operator: `held: true`
   kWaits,        // for hold_h
   kStale,        // no events
-  kThin,         // too few viewers in a variation
+  kThin,         // too few viewers in a variation, or too little is known of a guardrail
+  kSampleRatio,  // viewers are not spread as the weights say: nothing is known
+  kGuardrail,    // one of them is surely or possibly worse than allowed
   kApproval,     // wants one
   kReady,        // the step may be taken
 };
@@ -38,6 +40,13 @@ struct RampMemory {
   double coverage = -1;     // that it is at
   Millis since;             // engine time; since then
   std::string approved_by;  // empty: nobody yet
+  std::string noted;        // states in which it held here, so far as the history says so
+};
+
+// What the results of the present phase have against the next step (guardrail.h).
+struct ResultsHold {
+  RampState state = RampState::kReady;  // nothing; or kStale, kThin, kSampleRatio, kGuardrail
+  std::string why;
 };
 
 struct RampFacts {
@@ -45,7 +54,8 @@ struct RampFacts {
   Millis last_event;  // newest that was folded
   Millis stale;       // without events for longer, nothing is known
   bool boosting = true;
-  std::vector<uint64_t> viewers;  // by variation, exposed since the engine started
+  std::vector<uint64_t> viewers;       // by variation, exposed since the engine started
+  std::optional<ResultsHold> results;  // nullopt: nobody has looked at this phase of late
 };
 
 struct RampView {
@@ -54,6 +64,9 @@ struct RampView {
   Millis due;                  // when hold_h is over; 0 without a next step
   std::string why;             // for people
 };
+
+// Whether it holds for a reason that belongs into the history.
+bool is_hold(RampState state);
 
 // Requires: experiment.ramp.
 RampView ramp_view(const Experiment& experiment, const RampMemory& memory, const RampFacts& facts);

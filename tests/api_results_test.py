@@ -256,6 +256,116 @@ class GuardrailTest(EngineTest):
         time.sleep(0.5)
         self.assertEqual(self.shown("harmful")["state"], "running")
 
+CLIMB = """id: %s
+layer: ranking
+coverage: 0.5
+ramp: {steps: [0.5, 1.0], hold_h: 1, viewers_min: 20}
+variations:
+  - {key: control, weight: 0.5}
+  - {key: more, weight: 0.5, set: {ranking.explore_best: 3}}
+guardrails: [{metric: ctr, max_drop: 0.05}]
+"""
+
+
+class HoldTest(EngineTest):
+    """Ramps that hold by themselves, on what the results of their phase say."""
+    SETTINGS = {"clock": "caller", "experiments.guardrail_viewers_min": "20"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.events, cls.now, cls.draw = Events(T0), T0, random.Random(5)
+        folder = cls.engine.config_dir / "metrics"
+        folder.mkdir()
+        (folder / "ctr.yaml").write_text(METRICS["ctr"], encoding="utf-8")
+
+    def put(self, name):
+        """Its hold begins now."""
+        self.pass_hours(0)
+        self.engine.wait_until(lambda: self.engine.ask(
+            "PUT", f"/v1/experiments/{name}", {"yaml": CLIMB % name}).status == 200)
+        self.addCleanup(self.engine.ask, "DELETE", f"/v1/experiments/{name}")
+        self.wait_ramp(name, "waits", 0.5)
+
+    def pass_hours(self, hours):
+        type(self).now += int(hours * 3_600_000)
+        self.engine.rank(["a"], user_id="the clock", now_ms=self.now)
+
+    def viewers(self, name, wanted, chances, pages=6):
+        """So many new viewers of each variation, and what they do."""
+        left, sent = dict(wanted), []
+        while any(left.values()):
+            user = f"{name} {self.draw.random()}"
+            asked = self.engine.expect(200, "POST", "/v1/assign", {
+                "user_id": user, "now_ms": self.now}).json["experiments"]
+            key = next(each["variation"] for each in asked if each["experiment"] == name)
+            if not left.get(key):
+                continue
+            left[key] -= 1
+            self.engine.rank(["a", "b"], user_id=user, now_ms=self.now)
+            for _ in range(pages):
+                sent.append(self.events(user=user, ts_ms=self.now))
+                if self.draw.random() < chances[key]:
+                    sent.append(self.events("click", user=user, ts_ms=self.now))
+        self.engine.send(*sent)
+
+    def history(self, name):
+        return self.engine.expect(200, "GET", f"/v1/experiments/{name}").json["history"]
+
+    def wait_ramp(self, name, state, coverage):
+        seen = []
+
+        def reached():
+            shown = self.engine.expect(200, "GET", f"/v1/experiments/{name}").json
+            seen.append((shown["ramp"]["state"], shown["coverage"], shown))
+            return seen[-1][:2] == (state, coverage)
+        try:
+            self.engine.wait_until(reached)
+        except AssertionError:
+            self.fail(f"{seen[-1]} {self.engine.stderr()}")
+        return seen[-1][2]
+
+    def test_1_it_holds_while_a_guardrail_is_possibly_worse_and_goes_on_when_it_is_not(self):
+        self.put("climb")
+        begin = self.now
+        self.pass_hours(0.95)
+        self.viewers("climb", {"control": 30, "more": 30}, {"control": 0.5, "more": 0.35})
+        self.pass_hours(0.1)
+        shown = self.wait_ramp("climb", "guardrail", 0.5)
+        self.assertRegex(shown["ramp"]["why"], r"^possibly worse: ctr of more: -0\.\d+ \(-")
+        self.assertEqual((shown["ramp"]["since_ms"], shown["ramp"]["next"]), (begin, 1))
+        noted = "ramp holds: guardrail, possibly worse: ctr"
+        self.engine.wait_until(lambda: self.history("climb")[0]["what"].startswith(noted))
+        held = self.history("climb")[0]
+        self.assertEqual((held["who"], held["from"]), ("ramp", held["to"]))
+        table = subprocess.run([BIN, "experiment", "ls", "--to", f"http://{self.engine.address}"],
+                               capture_output=True, text=True, check=True).stdout
+        self.assertRegex(table, r"ramp at 50\.0 % since 2026-\S+ \S+ \S+, next 100\.0 %: "
+                                r"guardrail, possibly worse: ctr of more")
+        self.viewers("climb", {"more": 30, "control": 30}, {"control": 0.3, "more": 0.9})
+        self.pass_hours(0.1)
+        shown = self.wait_ramp("climb", "done", 1)
+        self.assertRegex(shown["history"][0]["what"], r"^coverage: 0.5 -> 1")
+        # Each state that held it stands there once.
+        held = [each["what"] for each in shown["history"] if "ramp holds" in each["what"]]
+        self.assertEqual(len(held), len({each.split(",")[0] for each in held}), held)
+
+    def test_2_it_holds_while_viewers_are_not_spread_as_the_weights_say(self):
+        self.put("spread")
+        self.pass_hours(0.95)
+        self.viewers("spread", {"control": 20, "more": 60}, {"control": 0.5, "more": 0.5})
+        self.pass_hours(0.1)
+        shown = self.wait_ramp("spread", "sample_ratio", 0.5)
+        self.assertIn("viewers are not spread as the weights say (p = ", shown["ramp"]["why"])
+
+    def test_3_it_holds_on_stale_results(self):
+        self.put("alone")
+        self.viewers("alone", {"control": 20, "more": 20}, {"control": 0.5, "more": 0.5})
+        self.pass_hours(2)
+        self.engine.send(self.events(user="nobody of it", ts_ms=self.now))
+        self.engine.wait_until(lambda: "nothing of its viewers since" in self.wait_ramp(
+            "alone", "stale", 0.5)["ramp"]["why"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -196,7 +196,8 @@ class RampTest(unittest.TestCase):
         to = ("--to", f"http://{self.engine.address}", "--token", self.tokens["bob"])
         self.wait_ramp("waits", 0.1)
         held = run("experiment", "ramp", "boost", "hold", *to)
-        self.assertEqual(held.stdout, "ramp at 10.0 %: held, an operator holds it\n", held.stderr)
+        self.assertRegex(held.stdout, r"^ramp at 10\.0 % since 2026-09-21 .*, next 50\.0 %: held, "
+                                      r"an operator holds it\n$", held.stderr)
         self.tick(25)
         self.meet()
         self.wait_ramp("held", 0.1)
@@ -204,7 +205,7 @@ class RampTest(unittest.TestCase):
         self.wait_ramp("waits", 0.5)
         self.assertEqual(run("experiment", "approve", "boost", *to).returncode, 1)  # wrote it
         shown = run("experiment", "ramp", "boost", *to).stdout
-        self.assertIn("ramp at 50.0 %: waits, until ", shown)
+        self.assertRegex(shown, r"ramp at 50\.0 % since .*, next 100\.0 %: waits, until ")
 
 
 class DryRunTest(EngineTest):

@@ -25,12 +25,13 @@ class RampTest : public testing::Test {
   std::string state() const { return std::string(ramp_state_name(view().state)); }
 
   std::shared_ptr<const ExperimentSet> set_;
-  RampMemory memory_{"d", 0.05, Millis(1'000'000'000), ""};
+  RampMemory memory_{"d", 0.05, Millis(1'000'000'000), "", ""};
   RampFacts facts_{memory_.since + Millis(2 * 3'600'000),
                    memory_.since + Millis(2 * 3'600'000),
                    Millis(600'000),
                    true,
-                   {100, 100}};
+                   {100, 100},
+                   ResultsHold()};
 };
 
 TEST_F(RampTest, TheNextStepIsReadyWhenNothingStandsInItsWay) {
@@ -60,6 +61,19 @@ TEST_F(RampTest, ThinOrStaleDataHoldIt) {
   EXPECT_EQ(state(), "stale");
   facts_.last_event = Millis(0);
   EXPECT_EQ(view().why, "no events yet");
+}
+
+TEST_F(RampTest, WhatItsResultsHaveAgainstItHoldsIt) {
+  take();
+  facts_.results = ResultsHold{RampState::kSampleRatio, "too many of more"};
+  EXPECT_EQ(state(), "sample_ratio");
+  facts_.results = ResultsHold{RampState::kGuardrail, "possibly worse"};
+  EXPECT_EQ(state(), "guardrail");
+  EXPECT_EQ(view().why, "possibly worse");
+  facts_.results.reset();  // not looked at
+  EXPECT_EQ(state(), "waits");
+  facts_.viewers = {0, 0};
+  EXPECT_EQ(state(), "thin");
 }
 
 TEST_F(RampTest, AVariationThatNobodyGetsNeedsNoViewers) {
@@ -112,8 +126,8 @@ TEST_F(RampTest, TheBookRemembersOverRestartsAndRefusesWhatIsNone) {
   const std::string path = folder / "ramps.json";
   {
     RampBook book = std::move(RampBook::open(path)).value();
-    book.set("a", {"d", 0.25, Millis(7), "bob"});
-    book.set("b", {"e", 0.5, Millis(8), ""});
+    book.set("a", {"d", 0.25, Millis(7), "bob", "thin stale"});
+    book.set("b", {"e", 0.5, Millis(8), "", ""});
     book.keep({"a"});
     ASSERT_TRUE(book.save().ok());
   }
@@ -122,6 +136,7 @@ TEST_F(RampTest, TheBookRemembersOverRestartsAndRefusesWhatIsNone) {
   EXPECT_EQ(book.find("a")->coverage, 0.25);
   EXPECT_EQ(book.find("a")->since, Millis(7));
   EXPECT_EQ(book.find("a")->approved_by, "bob");
+  EXPECT_EQ(book.find("a")->noted, "thin stale");
   EXPECT_EQ(book.find("b"), nullptr);
   std::ofstream(path) << "{\"a\":{}}";
   EXPECT_FALSE(RampBook::open(path).ok());
