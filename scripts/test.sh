@@ -126,6 +126,7 @@ run_web() {
     shanhuo=build/release/shanhuo
     source scripts/lib.sh
     cp -r configs/demo "$work/config"  # what operators switch is written there
+    cp -r configs/metrics "$work/config"
     start_engine "$work/log" --config "$work/config/engine.yaml" --set clock=wall \
       --data-dir "$work/data" --listen 127.0.0.1:0
     trap 'stop_children "$engine_pid"' EXIT

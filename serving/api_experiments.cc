@@ -49,6 +49,16 @@ void write_variations(JsonWriter& json, const Experiment& experiment, const Expo
   json.end_array();
 }
 
+// Either end, or nothing at all, may be left open.
+void write_schedule(JsonWriter& json, const Experiment& experiment) {
+  if (!experiment.start && !experiment.end) return;
+  json.key("schedule");
+  json.begin_object();
+  if (experiment.start) json.field("start_ms", experiment.start->count());
+  if (experiment.end) json.field("end_ms", experiment.end->count());
+  json.end_object();
+}
+
 void write_fields(JsonWriter& json, const Experiment& experiment, const Exposures& exposures,
                   const ConfigErrors& errors, Millis now) {
   json.field("id", experiment.id);
@@ -68,6 +78,7 @@ void write_fields(JsonWriter& json, const Experiment& experiment, const Exposure
   json.end_array();
   json.field("coverage", experiment.coverage);
   json.field("holdout", experiment.holdout);
+  write_schedule(json, experiment);
   write_variations(json, experiment, exposures);
   write_texts(json, "refused", refused_of(experiment.file, errors));
 }

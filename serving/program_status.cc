@@ -57,6 +57,17 @@ void write_whole(JsonWriter& json, const ProgramExtras& extras) {
   write_changes(json, extras.history);
 }
 
+// What viewers see on its items.
+void write_label(JsonWriter& json, const Label& label) {
+  if (label.kind == LabelKind::kNone) return;
+  json.key("label");
+  json.begin_object();
+  json.field("kind", label.kind == LabelKind::kAd ? "ad" : "public_good");
+  json.field("zh-CN", label.zh);
+  json.field("en", label.en);
+  json.end_object();
+}
+
 }  // namespace
 
 void write_program(JsonWriter& json, const Program& program, const ProgramStatus& status,
@@ -86,6 +97,7 @@ void write_program(JsonWriter& json, const Program& program, const ProgramStatus
   json.field("start_ms", program.start.count());
   json.field("end_ms", program.end.count());
   json.end_object();
+  write_label(json, program.label);
   json.field("inserted", status.counts.inserted);
   json.field("counted_since_ms", status.counts.since.count());
   json.key("goals");

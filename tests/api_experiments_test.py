@@ -358,6 +358,8 @@ class TimeTest(EngineTest):
                 "variations: [{key: x, weight: 1}, {key: y, weight: 0}]\n")
         self.engine.expect(200, "PUT", "/v1/experiments/dated", {"yaml": text})
         start = T0 + 2_800_000  # 15:00
+        shown = self.engine.expect(200, "GET", "/v1/experiments").json["experiments"][0]
+        self.assertEqual(shown["schedule"], {"start_ms": start, "end_ms": start + 3_600_000})
         for ms, reason in ((start - 1, "DISABLED"), (start, "TARGETING_MATCH"),
                            (start + 3_599_999, "TARGETING_MATCH"), (start + 3_600_000, "DISABLED")):
             answer = self.engine.rank(IDS, user_id="u", now_ms=ms)

@@ -92,8 +92,11 @@ class ProgramWritesTest(EngineTest):
         self.assertIn("pace", answer.json["errors"][0]["detail"])
 
     def test_a_patch_is_a_merge_and_null_takes_away(self):
+        label = {"kind": "public_good", "zh-CN": "助农好物", "en": "Farm good"}
+        self.assertEqual(self.ask("GET", "goods").json["label"], label)
         answer = self.ask("PATCH", "goods", {"priority": 9, "label": None, "name": {"en": "Goods"}})
         self.assertEqual(answer.status, 200, answer)
+        self.assertNotIn("label", answer.json)
         wanted = self.TEXT.replace("priority: 7 ", "priority: 9 ")
         wanted = wanted.replace("en: Farm goods", "en: Goods")
         wanted = "".join(line + "\n" for line in wanted.splitlines()

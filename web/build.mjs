@@ -27,7 +27,7 @@ await rm(at('dist'), { recursive: true, force: true });
 await mkdir(at('dist/static'), { recursive: true });
 const built = await build({
   absWorkingDir: at('.'),
-  entryPoints: [...kPages.map((page) => `src/${page}.ts`), 'src/style.css'],
+  entryPoints: [...kPages.map((page) => `src/${page}.ts`), 'src/style.css', 'src/operate.css'],
   outdir: 'dist/static',
   entryNames: '[name]-[hash]',
   bundle: true,

@@ -26,11 +26,83 @@ const toggle = (page, id) => page.locator(`[data-action=toggle][data-id="${id}"]
 // Through the dialog, until the page shows it.
 async function flip(page, id, want) {
   await toggle(page, id).click();
+  await page.locator('#dialog [data-action=apply]').waitFor();
+  assert.equal(await page.locator('#tried').count(), id === 'all' ? 0 : 1);
   await page.locator('#dialog [data-action=apply]').click();
   await page.locator('#dialog').waitFor({ state: 'hidden' });
   await eventually(async () =>
     assert.equal(await toggle(page, id).getAttribute('aria-checked'), String(want)),
   );
+}
+
+// Pages of `users`, each once; -> what they were answered.
+function rankPages(users) {
+  return Promise.all(
+    users.map((user_id) =>
+      send('POST', '/v1/rank', {
+        request_id: `${user_id}-page`,
+        user_id,
+        surface: 'feed',
+        count: 10,
+        candidates: Array.from({ length: 10 }, (_, i) => ({
+          item_id: `web-${i}`,
+          score: 1 - i / 20,
+        })),
+      }),
+    ),
+  );
+}
+
+const viewersNamed = (name, n) => Array.from({ length: n }, (_, i) => `${name}-${Date.now()}-${i}`);
+
+const definition = (layer, more) => ({
+  layer,
+  hash: { attribute: 'user_id', version: 2, seed: layer },
+  variations: [
+    { key: 'control', weight: 0.5 },
+    { key: 'more', weight: 0.5, set: { 'ranking.explore_best': 3 } },
+  ],
+  ...more,
+});
+
+// Two impressions of everybody, and a click of all that have `more` and of every other viewer.
+// -> clicks by impressions of each variation of web-results.
+async function sendClicks(users, pages) {
+  const ts_ms = Date.now();
+  const sums = { control: [0, 0], more: [0, 0] };
+  const events = pages.flatMap(({ experiments }, i) => {
+    const { variation } = experiments.find(({ experiment }) => experiment === 'web-results');
+    const clicks = variation === 'more' || i % 2 ? ['click'] : [];
+    sums[variation][0] += clicks.length;
+    sums[variation][1] += 2;
+    return ['impression', 'impression', ...clicks].map((type, n) => ({
+      event_id: `${users[i]}-${n}`,
+      type,
+      user_id: users[i],
+      item_id: 'web-0',
+      ts_ms,
+    }));
+  });
+  await send('POST', '/v1/events', { events });
+  return Object.fromEntries(Object.entries(sums).map(([key, [of, all]]) => [key, of / all]));
+}
+
+async function showsResults(width) {
+  const at = '/v1/experiments/web-results';
+  const { variations, metrics } = await send('GET', `${at}/results`);
+  const page = await openLive({ width, height: 800 });
+  await page.locator('[data-experiment=web-results] [data-action=results]').click();
+  await page.locator('#result-viewers').waitFor();
+  const rows = await page.locator('#result-viewers tbody td:last-child').allInnerTexts();
+  assert.deepEqual(rows, variations.map(({ viewers }) => String(viewers)));
+  assert.equal(await page.locator('[data-metric]').count(), metrics.length);
+  const { low, high } = metrics.find(({ metric }) => metric === 'ctr').variations[1].lift
+    .relative_sequential;
+  const said = await text(page, '[data-metric=ctr] [data-lift=any-time]');
+  for (const end of [low, high]) assert.ok(said.includes(Math.abs(end * 100).toFixed(1)), said);
+  await hasNoHorizontalScroll(page);
+  assert.deepEqual(page.noise, []);
+  await picture(page, `operate-live-results-${width}`);
 }
 
 export function operatorLiveTests() {
@@ -48,6 +120,7 @@ export function operatorLiveTests() {
     }
   });
   test('a program and all boosting are switched off and on again', async () => {
+    await rankPages(viewersNamed('tried', 30)); // to be tried out on
     const page = await openLive({ width: 1280, height: 900 });
     const { programs } = await send('GET', '/v1/programs');
     const { id } = programs.find(({ enabled }) => enabled);
@@ -64,16 +137,7 @@ export function operatorLiveTests() {
   });
   test('an experiment is reverted to what it was, byte for byte', async () => {
     const at = '/v1/experiments/web-test';
-    const made = await send('PUT', at, {
-      layer: 'web-test',
-      range: [0, 0.1],
-      hash: { attribute: 'user_id', version: 2, seed: 'web-test' },
-      variations: [
-        { key: 'control', weight: 0.5 },
-        { key: 'more', weight: 0.5, set: { 'ranking.user_loss_budget': 0.03 } },
-      ],
-      enabled: false,
-    });
+    const made = await send('PUT', at, definition('web-test', { enabled: false }));
     try {
       await send('PATCH', at, { coverage: 0.5, if_revision: made.revision });
       const page = await openLive({ width: 375, height: 800 });
@@ -86,6 +150,43 @@ export function operatorLiveTests() {
       await page.locator('#dialog').waitFor({ state: 'hidden' });
       assert.equal((await send('GET', at)).revision, made.revision);
       assert.deepEqual(page.noise, []);
+    } finally {
+      await send('DELETE', at);
+    }
+  });
+  test('a ramp is held and goes on', async () => {
+    const at = '/v1/experiments/web-ramp';
+    const ramp = { steps: [0.01, 1], hold_h: 1, viewers_min: 10 };
+    await send('PUT', at, definition('web-ramp', { enabled: true, coverage: 0.01, ramp }));
+    try {
+      const page = await openLive({ width: 375, height: 800 });
+      for (const [action, state] of [
+        ['hold', 'held'],
+        ['go', 'waits'],
+      ]) {
+        await page.locator(`[data-experiment=web-ramp] [data-action=${action}]`).click();
+        await page.locator('#dialog [data-action=apply]').click();
+        await page.locator(`[data-experiment=web-ramp] [data-ramp=${state}]`).waitFor();
+        assert.equal((await send('GET', at)).ramp.state, state);
+      }
+      assert.deepEqual(page.noise, []);
+    } finally {
+      await send('DELETE', at);
+    }
+  });
+  test('results stand as the engine has them, at both widths', async () => {
+    const at = '/v1/experiments/web-results';
+    await send('PUT', at, definition('web-results', { enabled: true }));
+    try {
+      const users = viewersNamed('web', 60);
+      const want = await sendClicks(users, await rankPages(users));
+      await eventually(async () => {
+        const { variations, metrics } = await send('GET', `${at}/results`);
+        assert.equal(variations[0].viewers + variations[1].viewers, users.length);
+        const ctr = metrics.find(({ metric }) => metric === 'ctr');
+        for (const { key, mean } of ctr.variations) assert.ok(Math.abs(mean - want[key]) < 1e-9);
+      });
+      for (const width of [1280, 375]) await showsResults(width);
     } finally {
       await send('DELETE', at);
     }

@@ -24,7 +24,8 @@ async function openPage({ viewport = kWide, more = '' } = {}) {
 }
 
 const ownNoise = (page) => page.noise.filter((line) => !line.startsWith('Failed to load resource'));
-const writes = () => fake.world.requests.filter(({ method }) => method !== 'GET');
+const writes = () =>
+  fake.world.requests.filter((r) => r.method !== 'GET' && !r.path.endsWith(':dry_run'));
 const toggle = (page, id) => page.locator(`[data-action=toggle][data-id="${id}"]`);
 const dialogText = (page) => text(page, '#dialog-body');
 const kiwi = (page) => text(page, '[data-program=shibadong-kiwi]');
@@ -58,6 +59,10 @@ export function operatorTests() {
     await toggle(page, 'shibadong-kiwi').click();
     await apply(page).waitFor();
     assert.match(await dialogText(page), /不再插入[^]*65,120[^]*130,000/);
+    assert.match(await dialogText(page), /512 次请求试排：25\.0%/);
+    assert.match(await text(page, '#tried'), /1\.5\s+0\.75[^]*1\.2%\s+0\.6%[^]*1\s+1\.1/);
+    assert.match(await text(page, '#tried-programs'), /shibadong-kiwi\s+700\s+0[^]*40\s+96/);
+    assert.doesNotMatch(await text(page, '#tried-programs'), /same/);
     assert.equal(writes().length, 0);
     await picture(page, 'operate-confirm');
     await apply(page).click();
@@ -79,7 +84,7 @@ export function operatorTests() {
     await toggle(page, 'cold-start').click();
     await apply(page).waitFor();
     const said = await dialogText(page);
-    assert.match(said, /31（20 到 39），目标 40, 达不到[^]*more than there is/);
+    assert.match(said, /31（20 到 39），目标 40, 达不到[^]*more than there is[^]*试排/);
   });
   test('an experiment shows who goes where, in its layer', async () => {
     const page = await openPage();
@@ -98,6 +103,8 @@ export function operatorTests() {
   });
   failureTests();
   keyboardTests();
+  resultTests();
+  rampTests();
 }
 
 function failureTests() {
@@ -207,7 +214,7 @@ function keyboardTests() {
     const page = await openPage();
     await page.locator('[data-experiment=stronger-boost] [data-action=history]').click();
     await eventually(async () => {
-      assert.match(await dialogText(page), /li：patched[^]*wang/);
+      assert.match(await dialogText(page), /li；覆盖从 50\.0% 到 80\.0%；改了 时间[^]*wang；新建/);
     });
     await page.locator('[data-action=revert]').click();
     await apply(page).waitFor();
@@ -216,5 +223,114 @@ function keyboardTests() {
     await apply(page).click();
     await page.locator('#dialog').waitFor({ state: 'hidden' });
     assert.deepEqual(writes().at(-1).body, { to: 'r1', if_revision: 'r2' });
+  });
+}
+
+const lifts = (page, metric) => text(page, `[data-metric=${metric}] .lifts`);
+
+async function openResults(page) {
+  await page.locator('[data-experiment=stronger-boost] [data-action=results]').click();
+  await page.locator('#summary').waitFor();
+}
+
+function resultTests() {
+  for (const [viewport, name] of [
+    [kWide, '1280'],
+    [kNarrow, '375'],
+  ]) {
+    test(`results fit ${name} px: what is sure, with the intervals drawn and written`, async () => {
+      const page = await openPage({ viewport });
+      await openResults(page);
+      assert.match(await dialogText(page), /没有确定变差[^]*0\.43[^]*4,021[^]*3,987[^]*3 位观众/);
+      const boosted = await lifts(page, 'boosted');
+      assert.match(boosted, /\+20\.0%\s+\+11\.0% 到 \+29\.0%[^]*\+14\.0% 到 \+26\.0%/);
+      assert.match(boosted, /p 0\.012[^]*CUPED[^]*\+12\.8% 到 \+27\.2%/);
+      assert.match(await text(page, '[data-metric=boosted] .verdict'), /确定变好/);
+      assert.match(await text(page, '[data-metric=ctr]'), /还不能定[^]*最多差 5\.0%，确定守住了/);
+      assert.equal(await page.locator('.lift-chart').count(), 2);
+      assert.equal(await page.locator('.lift-chart .limit').count(), 1);
+      await hasNoHorizontalScroll(page);
+      await picture(page, `operate-results-${name}`);
+      assert.deepEqual(ownNoise(page), []);
+    });
+  }
+  test('an earlier phase is looked at from the list of phases', async () => {
+    const page = await openPage();
+    await openResults(page);
+    await page.locator('[data-phase="11111111"]').click();
+    await eventually(async () => assert.match(await dialogText(page), /以前的阶段不再核对/));
+    const pressed = page.locator('.phase[aria-pressed=true]');
+    assert.equal(await pressed.getAttribute('data-phase'), '11111111');
+  });
+  test('a sample ratio alarm and a broken guardrail come before every number', async () => {
+    const [, ctr] = fake.world.results.metrics;
+    ctr.variations[1].guardrail = 'breached';
+    const page = await openPage({ more: '?lang=en' });
+    await openResults(page);
+    assert.match(await text(page, '#summary'), /guardrail is surely broken/);
+    await page.locator('[data-action=close]').click();
+    fake.world.results.sample_ratio = { p: 1e-9, alarm: true };
+    await openResults(page);
+    assert.match(await text(page, '#summary'), /Read no numbers yet/);
+    assert.match(await text(page, '#sample-ratio'), /p = 1\.0e-9[^]*no number below/);
+    assert.equal(await page.locator('#sample-ratio').getAttribute('role'), 'alert');
+  });
+  test('nobody yet, no ratio yet, a nasty name: said, nothing drawn', async () => {
+    const [boosted, ctr] = fake.world.results.metrics;
+    Object.assign(boosted.variations[1].lift, { relative: null, relative_sequential: null });
+    Object.assign(boosted.variations[1].lift_cuped, { relative_sequential: null });
+    ctr.name = { 'zh-CN': kNasty, en: kNasty };
+    const page = await openPage();
+    await openResults(page);
+    assert.match(await text(page, '[data-metric=boosted]'), /确定变好[^]*还算不出[^]*相差 0\.02/);
+    assert.equal(await page.locator('[data-metric=boosted] svg').count(), 0);
+    assert.ok((await text(page, '[data-metric=ctr]')).includes(kNasty));
+    await page.locator('[data-action=close]').click();
+    for (const one of fake.world.results.variations) one.viewers = 0;
+    await openResults(page);
+    assert.match(await dialogText(page), /还没有观众遇到它/);
+    assert.equal(await page.locator('.lift-chart').count(), 0);
+  });
+}
+
+function rampTests() {
+  const card = (page) => text(page, '[data-experiment=stronger-boost]');
+  test('a ramp says what holds it; it is approved, held and let go on', async () => {
+    const page = await openPage();
+    assert.match(await card(page), /要另一位运营批准[^]*现在 80\.0%，下一步 100%[^]*1\.0% →/);
+    assert.match(await card(page), /时间 2026\/11\/10/);
+    await page.locator('[data-action=approve]').click();
+    await apply(page).waitFor();
+    assert.match(await dialogText(page), /可到 100%[^]*li；覆盖从/);
+    await apply(page).click();
+    await eventually(async () => assert.match(await card(page), /可以进下一步[^]*li 已批准/));
+    assert.equal(writes().at(-1).path, '/v1/experiments/stronger-boost/approve');
+    for (const [action, words] of [
+      ['hold', /有人按住了/],
+      ['go', /等这一步满时间/],
+    ]) {
+      await page.locator(`[data-action=${action}]`).click();
+      await apply(page).click();
+      await eventually(async () => assert.match(await card(page), words));
+      assert.deepEqual(writes().at(-1).body.ramp, { held: action === 'hold' });
+    }
+  });
+  test('what an unknown state of a ramp says stands in the words of the engine', async () => {
+    Object.assign(fake.world.experiments[0].ramp, { state: 'constructor', why: kNasty });
+    const page = await openPage();
+    assert.ok((await card(page)).includes(kNasty));
+  });
+  test('a switch that cannot be tried out says why, and can be applied', async () => {
+    fake.world.dryRun = null;
+    const page = await openPage();
+    await toggle(page, 'stronger-boost').click();
+    await page.locator('#not-tried').waitFor();
+    assert.match(await text(page, '#not-tried'), /现在不能试排。 remembered requests: 3/);
+    await apply(page).click();
+    await page.locator('#dialog').waitFor({ state: 'hidden' });
+  });
+  test('what viewers see on the items of a program stands on its card', async () => {
+    const page = await openPage();
+    assert.match(await kiwi(page), /公益: 助农好物/);
   });
 }

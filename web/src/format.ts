@@ -41,6 +41,22 @@ export function share(part: unknown, whole: unknown = 1): string {
   return `${percent.toFixed(percent > 0 && percent < 99.95 ? 1 : 0)}%`;
 }
 
+// 0.123 -> "+12.3%", -0.04 -> "−4.0%": how much more or less.
+export function signedShare(value: number): string {
+  if (!Number.isFinite(value)) return kNone;
+  const shown = Math.abs(value * 100).toFixed(1);
+  return `${Number(shown) === 0 ? '' : value < 0 ? '−' : '+'}${shown}%`;
+}
+
+// Of any size: 12345 -> "12,345", 0.051234 -> "0.0512", 1.2e-9 -> "1.2e-9".
+export function significant(value: number): string {
+  if (!Number.isFinite(value)) return kNone;
+  const size = Math.abs(value);
+  if (size >= 1000) return kGrouped.format(Math.round(value));
+  if (size !== 0 && size < 1e-4) return value.toExponential(1);
+  return String(Number(value.toPrecision(3)));
+}
+
 // The start of a bucket, for the axis (short) and for the table (with its date).
 export function bucket(ts_ms: number, step: string, lang: Lang, withDate: boolean): string {
   const { day, hour, dayHour } = formats[lang];

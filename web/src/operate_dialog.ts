@@ -10,20 +10,24 @@ import {
   textsOf,
 } from './api.js';
 import { diff } from './diff.js';
-import { byId as $, h, morph } from './dom.js';
-import { count } from './format.js';
+import { byId as $, h, known, morph } from './dom.js';
+import { count, share } from './format.js';
+import { triedView } from './operate_changes.js';
 import {
   type Experiment,
   type Program,
+  type Ramp,
   type Thing,
   type World,
   changesOf,
   experimentOf,
   goalOf,
+  nameIn,
   programOf,
   stateOf,
 } from './operate_model.js';
-import { type View, historyList, nameIn, unitOf, variationLines } from './operate_views.js';
+import { resultsOf, resultsView } from './operate_results.js';
+import { type View, historyList, unitOf, variationLines } from './operate_views.js';
 
 const rounded = (value: number): string => count(Math.round(value));
 
@@ -110,6 +114,9 @@ export class Dialog {
     const at = `/v1/${family}/${encodeURIComponent(id)}`;
     if (data.action === 'toggle' && data.kind === 'boosting') return this.askBoosting(mine);
     if (data.action === 'history') return this.askHistory(data.kind ?? '', at, id, mine);
+    if (data.action === 'results') return this.showResults(at, data.phase ?? '', mine);
+    if (data.action === 'approve') return this.askApproval(id, mine);
+    if (data.action === 'hold' || data.action === 'go') return this.askHold(id, data.action, mine);
     if (data.action === 'diff') return this.showDiff(id, data.from ?? '', data.to ?? '', mine);
     if (data.action === 'revert') return this.askRevert(id, data.to ?? '', mine);
     if (data.kind === 'program') return this.askProgram(programOf(await this.get(at)), at, mine);
@@ -137,6 +144,7 @@ export class Dialog {
 
   private async askProgram(program: Program, at: string, mine: number): Promise<void> {
     const { w } = this;
+    const tried = this.tried(at, !program.enabled);
     const body = program.enabled
       ? [
           h('p', {}, w.programOff),
@@ -153,7 +161,21 @@ export class Dialog {
           ),
         ]
       : await this.forecast(at);
-    this.confirmSwitch(mine, program, at, body);
+    this.confirmSwitch(mine, program, at, [...body, ...(await tried)]);
+  }
+
+  // The other state of what stands at `at`, tried on recorded requests.
+  private async tried(at: string, enabled: boolean): Promise<HTMLElement[]> {
+    const w = this.w.changes;
+    try {
+      const ask = { token: this.host_.token(), method: 'POST', body: { enabled } };
+      return triedView(await callJson(`${at}:dry_run`, ask), w);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.code !== 'conflict') return [this.failure(error)];
+      const why = h('span', { lang: 'en' }, error.detail); // too few requests, for example
+      return [h('p', { className: 'hint', id: 'not-tried' }, `${w.triedNot} `, why)];
+    }
   }
 
   // What recent traffic says a program would come to.
@@ -183,14 +205,68 @@ export class Dialog {
     ];
   }
 
-  private askExperiment(experiment: Experiment, at: string, mine: number): void {
+  private async askExperiment(experiment: Experiment, at: string, mine: number): Promise<void> {
+    const tried = await this.tried(at, !experiment.enabled);
     const view = this.host_.view();
     const { words: w } = view;
     const part = experiment.coverage * (experiment.high - experiment.low);
     const percent = `${count(Number((part * 100).toFixed(1)))}%`;
     const said = experiment.enabled ? w.experimentOff : w.experimentOn(percent);
-    const body = [h('p', {}, said), variationLines(experiment, view)];
+    const body = [h('p', {}, said), variationLines(experiment, view), ...tried];
     this.confirmSwitch(mine, experiment, at, body);
+  }
+
+  private async showResults(at: string, phase: string, mine: number): Promise<void> {
+    const { lang, words } = this.host_.view();
+    const query = phase === '' ? '' : `?phase=${encodeURIComponent(phase)}`;
+    const results = resultsOf(await this.get(`${at}/results${query}`));
+    if (mine !== this.opened_) return;
+    const title = words.results.title(nameIn(results.name, lang));
+    this.show(title, resultsView(results, lang, words.results), false);
+  }
+
+  // A ramp as it stands now, under what would become of it.
+  private async askRamp(
+    id: string,
+    mine: number,
+    made: (experiment: Experiment, ramp: Ramp) => { change: Change; title: string; said: string },
+  ): Promise<void> {
+    const live = experimentOf(await this.get(`/v1/experiments/${encodeURIComponent(id)}`));
+    if (mine !== this.opened_) return;
+    const { lang, words } = this.host_.view();
+    if (live.ramp === null) return this.show(words.title, [h('p', {}, words.error.no_id)], false);
+    const { change, title, said } = made(live, live.ramp);
+    const now = h('p', { className: 'hint' }, known(words.changes.rampState, live.ramp.state));
+    const newest = historyList('', '', live.history.slice(0, 3), { lang, words });
+    this.confirm(mine, change, title, [h('p', {}, said), now, newest]);
+  }
+
+  private askApproval(id: string, mine: number): Promise<void> {
+    return this.askRamp(id, mine, (live, ramp) => {
+      const { lang, words } = this.host_.view();
+      const name = nameIn(live.name, lang);
+      const path = `/v1/experiments/${encodeURIComponent(id)}/approve`;
+      return {
+        change: { name, method: 'POST', path, body: {} },
+        title: words.changes.approveTitle(name),
+        said: words.changes.approveSaid(share(live.coverage), share(ramp.next)),
+      };
+    });
+  }
+
+  private askHold(id: string, what: 'hold' | 'go', mine: number): Promise<void> {
+    return this.askRamp(id, mine, (live) => {
+      const { lang, words } = this.host_.view();
+      const w = words.changes;
+      const name = nameIn(live.name, lang);
+      const body = { ramp: { held: what === 'hold' }, if_revision: live.revision };
+      const path = `/v1/experiments/${encodeURIComponent(id)}`;
+      return {
+        change: { name, method: 'PATCH', path, body },
+        title: what === 'hold' ? w.holdTitle(name) : w.goTitle(name),
+        said: what === 'hold' ? w.holdSaid : w.goSaid,
+      };
+    });
   }
 
   private async askBoosting(mine: number): Promise<void> {
@@ -280,7 +356,7 @@ export class Dialog {
     const said = [this.failure(error)];
     if (error.code !== 'conflict') return said;
     try {
-      const now = await this.get(change.path.replace(/\/revert$/, ''));
+      const now = await this.get(change.path.replace(/\/(revert|approve)$/, ''));
       const newest = changesOf(now.history).slice(0, 1);
       said.push(historyList('', '', newest, this.host_.view()));
     } catch (failed) {

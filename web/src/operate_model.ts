@@ -1,6 +1,7 @@
 // Programs, experiments and the engine's health as the operators' page has them, read from what
 // the API answers (contract 2.5, 2.6, 2.9). Missing fields become NaN, '' or [].
 import { type Json, isObject, numberOf, objectsOf, textOf, textsOf } from './api.js';
+import type { Lang } from './format.js';
 
 export interface Name {
   zh: string;
@@ -57,6 +58,7 @@ export interface Program extends Thing {
   start: number;
   end: number;
   inserted: number;
+  label: { kind: string; text: Name } | null; // what viewers see on its items
   goals: Goal[];
 }
 
@@ -67,6 +69,18 @@ export interface Variation {
   set: string[]; // "ranking.user_loss_budget: 0.03"
 }
 
+// Coverage that grows by itself, and what it waits for.
+export interface Ramp {
+  state: string;
+  why: string; // the engine's own words
+  steps: number[];
+  next: number; // NaN after the last step
+  due: number;
+  viewersMin: number;
+  approveAt: number;
+  approvedBy: string;
+}
+
 export interface Experiment extends Thing {
   state: string;
   holdout: boolean;
@@ -75,6 +89,9 @@ export interface Experiment extends Thing {
   high: number;
   coverage: number;
   variations: Variation[];
+  start: number; // NaN: has none
+  end: number;
+  ramp: Ramp | null;
 }
 
 export interface Boosting {
@@ -101,12 +118,14 @@ export interface World {
   errors: string[];
 }
 
-function nameOf(value: unknown, id: string): Name {
+export function nameOf(value: unknown, id: string): Name {
   const names = isObject(value) ? value : {};
   const zh = textOf(names['zh-CN']);
   const en = textOf(names.en);
   return { zh: zh || en || id, en: en || zh || id };
 }
+
+export const nameIn = (name: Name, lang: Lang): string => (lang === 'en' ? name.en : name.zh);
 
 function intervalOf(value: unknown): Interval {
   const one = isObject(value) ? value : {};
@@ -164,6 +183,9 @@ export function programOf(one: Json): Program {
     start: numberOf(schedule.start_ms),
     end: numberOf(schedule.end_ms),
     inserted: numberOf(one.inserted),
+    label: isObject(one.label)
+      ? { kind: textOf(one.label.kind), text: nameOf(one.label, textOf(one.label.kind)) }
+      : null,
     goals: objectsOf(one.goals).map(goalOf),
   };
 }
@@ -178,8 +200,24 @@ function variationOf(one: Json): Variation {
   };
 }
 
+function rampOf(value: unknown): Ramp | null {
+  if (!isObject(value)) return null;
+  const steps = Array.isArray(value.steps) ? value.steps : [];
+  return {
+    state: textOf(value.state),
+    why: textOf(value.why),
+    steps: steps.map(numberOf),
+    next: numberOf(value.next),
+    due: numberOf(value.due_ms),
+    viewersMin: numberOf(value.viewers_min),
+    approveAt: numberOf(value.approve_at),
+    approvedBy: textOf(value.approved_by),
+  };
+}
+
 export function experimentOf(one: Json): Experiment {
   const range = Array.isArray(one.range) ? one.range : [];
+  const schedule = isObject(one.schedule) ? one.schedule : {};
   return {
     ...thingOf(one),
     state: textOf(one.state),
@@ -189,6 +227,9 @@ export function experimentOf(one: Json): Experiment {
     high: numberOf(range[1]),
     coverage: numberOf(one.coverage),
     variations: objectsOf(one.variations).map(variationOf),
+    start: numberOf(schedule.start_ms),
+    end: numberOf(schedule.end_ms),
+    ramp: rampOf(one.ramp),
   };
 }
 

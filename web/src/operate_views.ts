@@ -12,7 +12,8 @@ import type {
   Variation,
   World,
 } from './operate_model.js';
-import { stateOf } from './operate_model.js';
+import { nameIn, stateOf } from './operate_model.js';
+import { rampBlock, spokenChange } from './operate_changes.js';
 import type { Words } from './operate_words.js';
 
 const kPaceGood = 0.95;
@@ -23,7 +24,6 @@ export interface View {
   lang: Lang;
 }
 
-export const nameIn = (name: Name, lang: Lang): string => (lang === 'en' ? name.en : name.zh);
 const rounded = (value: number): string => count(Math.round(value));
 const fixed = (value: number, digits: number): string => count(Number(value.toFixed(digits)));
 
@@ -140,9 +140,15 @@ function goalBlock(goal: Goal, view: View): HTMLElement {
   );
 }
 
-function historyButton(kind: string, id: string, { words }: View): HTMLElement {
-  const asks = { type: 'button', 'data-action': 'history', 'data-kind': kind, 'data-id': id };
-  return h('button', asks, words.history);
+function cardButton(action: string, kind: string, id: string, text: string): HTMLElement {
+  const asks = { type: 'button', 'data-action': action, 'data-kind': kind, 'data-id': id };
+  return h('button', asks, text);
+}
+
+// What viewers see on its items: that it is an ad, or for the public good.
+function labelChip({ kind, text }: { kind: string; text: Name }, { words, lang }: View) {
+  const said = `${known(words.changes.label, kind)}: ${nameIn(text, lang)}`;
+  return h('span', { className: 'chip is-label', 'data-label-kind': kind }, h('bdi', {}, said));
 }
 
 export function programCard(program: Program, now: number, view: View): HTMLElement {
@@ -152,6 +158,7 @@ export function programCard(program: Program, now: number, view: View): HTMLElem
     chip(stateOf(program, now), view),
     ...(program.urgent ? [h('span', { className: 'chip is-urgent' }, words.urgent)] : []),
     h('span', { className: 'chip' }, words.priority(count(program.priority))),
+    ...(program.label ? [labelChip(program.label, view)] : []),
   ];
   const control = toggle('program', program.id, name, program.enabled, view);
   return h(
@@ -161,7 +168,7 @@ export function programCard(program: Program, now: number, view: View): HTMLElem
     h('p', { className: 'hint' }, `${moment(program.start, lang)} – ${moment(program.end, lang)}`),
     ...refusedList(program.refused),
     ...program.goals.map((goal) => goalBlock(goal, view)),
-    historyButton('program', program.id, view),
+    cardButton('history', 'program', program.id, words.history),
   );
 }
 
@@ -182,6 +189,16 @@ function variationRow(variation: Variation, most: number, view: View): HTMLEleme
     h('td', {}, count(variation.exposures), bar),
     h('td', { className: 'code' }, setsOf(variation, view.words)),
   );
+}
+
+function experimentFacts(experiment: Experiment, { words, lang }: View): string[] {
+  const { low, high, coverage, start, end } = experiment;
+  const scheduled = Number.isFinite(start) || Number.isFinite(end);
+  return [
+    words.range(share(low), share(high)),
+    words.coverage(share(coverage)),
+    ...(scheduled ? [words.changes.schedule(moment(start, lang), moment(end, lang))] : []),
+  ];
 }
 
 export function experimentCard(experiment: Experiment, view: View): HTMLElement {
@@ -205,11 +222,9 @@ export function experimentCard(experiment: Experiment, view: View): HTMLElement 
       view,
     ),
     h(
-      'p',
-      { className: 'hint' },
-      `${words.range(share(experiment.low), share(experiment.high))} · ${words.coverage(
-        share(experiment.coverage),
-      )}`,
+      'ul',
+      { className: 'facts' },
+      ...experimentFacts(experiment, view).map((text) => h('li', {}, text)),
     ),
     ...refusedList(experiment.refused),
     h(
@@ -222,7 +237,13 @@ export function experimentCard(experiment: Experiment, view: View): HTMLElement 
         h('tbody', {}, ...experiment.variations.map((one) => variationRow(one, most, view))),
       ),
     ),
-    historyButton('experiment', experiment.id, view),
+    ...(experiment.ramp ? [rampBlock(experiment, experiment.ramp, lang, words.changes)] : []),
+    h(
+      'div',
+      { className: 'buttons start' },
+      cardButton('results', 'experiment', experiment.id, words.results.show),
+      cardButton('history', 'experiment', experiment.id, words.history),
+    ),
   );
 }
 
@@ -287,9 +308,18 @@ export function healthBlock(world: World, view: View): HTMLElement[] {
   ];
 }
 
+function changeLines(change: Change, { words, lang }: View): HTMLElement[] {
+  const { said, detail } = spokenChange(change, words.changes);
+  return [
+    h('div', { className: 'line' }, h('bdi', {}, said)),
+    ...(detail === '' ? [] : [h('p', { className: 'hint code', lang: 'en' }, detail)]),
+    h('p', { className: 'hint' }, `${moment(change.at, lang)} · ${change.to}`),
+  ];
+}
+
 // What became of a thing, newest first; each change of an experiment can be looked at.
 export function historyList(kind: string, id: string, changes: Change[], view: View): HTMLElement {
-  const { words, lang } = view;
+  const { words } = view;
   if (changes.length === 0) return h('p', { className: 'empty' }, words.historyEmpty);
   const button = (action: string, to: string, from: string, text: string) =>
     h(
@@ -310,8 +340,7 @@ export function historyList(kind: string, id: string, changes: Change[], view: V
       h(
         'li',
         {},
-        h('div', { className: 'line' }, h('bdi', {}, words.change(change.who, change.what))),
-        h('p', { className: 'hint' }, `${moment(change.at, lang)} · ${change.to}`),
+        ...changeLines(change, view),
         ...(kind === 'experiment'
           ? [
               h(

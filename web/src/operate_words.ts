@@ -1,6 +1,10 @@
 // The operators' page in both languages, key by key the same (the compiler compares them).
+import { changeWords } from './operate_change_words.js';
+import { resultsWords } from './operate_results_words.js';
 
 const zh = {
+  results: resultsWords.zh,
+  changes: changeWords.zh,
   title: '运营',
   pageTitle: '运营 · 山货',
   otherLanguage: 'English',
@@ -79,7 +83,6 @@ const zh = {
   setsNothing: '不改动',
   history: '历史',
   historyEmpty: '还没有改动。',
-  change: (who: string, what: string) => `${who}：${what}`,
   showDiff: '看改动',
   revert: '恢复到这个版本',
   revertTitle: (name: string) => `把“${name}”恢复到以前的版本？`,
@@ -128,6 +131,8 @@ const zh = {
 export type Words = typeof zh;
 
 const en: Words = {
+  results: resultsWords.en,
+  changes: changeWords.en,
   title: 'Operate',
   pageTitle: 'Operate · Shanhuo',
   otherLanguage: '中文',
@@ -206,7 +211,6 @@ const en: Words = {
   setsNothing: 'nothing',
   history: 'History',
   historyEmpty: 'No changes yet.',
-  change: (who, what) => `${who}: ${what}`,
   showDiff: 'Show what changed',
   revert: 'Bring this back',
   revertTitle: (name) => `Bring an earlier “${name}” back?`,
