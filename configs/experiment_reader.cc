@@ -19,7 +19,6 @@ namespace {
 constexpr size_t kVariationsMax = 20;
 constexpr size_t kListMax = 20;
 constexpr double kRampHoldHoursMax = 8'784;  // a year
-constexpr size_t kNameBytesMax = 256;
 constexpr double kWeightsOff = 1e-6;  // thirds are written with as many digits
 
 std::string spell(double number) {
@@ -36,15 +35,6 @@ void read_name(MapReader& map, std::string_view key, std::string& target) {
       node->text.size() <= kIdBytesMax) {
     map.error(key, "must be 1..128 bytes without control characters");
   }
-}
-
-void read_title(MapReader& parent, Experiment& experiment) {
-  const YamlNode* node = parent.map("name");
-  if (node == nullptr) return;
-  MapReader map(*node, "name", parent.file(), parent.errors());
-  map.text("zh-CN", experiment.name_zh, kNameBytesMax);
-  map.text("en", experiment.name_en, kNameBytesMax);
-  map.finish();
 }
 
 void read_range(MapReader& map, Experiment& experiment) {
@@ -290,7 +280,7 @@ Experiment read_fields(MapReader& map, const RankingOptions& base, const MetricS
   map.require({"id", "layer", "variations"});
   read_name(map, "id", experiment.id);
   experiment.seed = experiment.id;
-  read_title(map, experiment);
+  map.names("name", experiment.name_zh, experiment.name_en);
   read_name(map, "layer", experiment.layer);
   read_range(map, experiment);
   read_hash(map, experiment);

@@ -12,7 +12,6 @@
 namespace shanhuo {
 namespace {
 
-constexpr size_t kNameBytesMax = 256;
 constexpr int64_t kPointsMax = 1'000'000;
 constexpr int64_t kPerMax = 1'000'000'000;
 constexpr int64_t kThresholdMax = 1'000'000'000'000;
@@ -22,15 +21,6 @@ void read_id(MapReader& map, std::string_view key, std::string& id) {
   if (map.has(key) && !valid_id(id)) {
     map.error(key, "must be 1..128 bytes without control characters");
   }
-}
-
-void read_names(MapReader& parent, GivingRule& rule) {
-  const YamlNode* node = parent.map("name");
-  if (node == nullptr) return;
-  MapReader map(*node, "name", parent.file(), parent.errors());
-  map.text("zh-CN", rule.name_zh, kNameBytesMax);
-  map.text("en", rule.name_en, kNameBytesMax);
-  map.finish();
 }
 
 void read_donation(MapReader& parent, GivingRule& rule) {
@@ -117,7 +107,7 @@ std::optional<GivingRule> read_giving_rule(std::string_view text, const std::str
   MapReader map(root, "", file, errors);
   map.require({"id"});
   read_id(map, "id", rule.id);
-  read_names(map, rule);
+  map.names("name", rule.name_zh, rule.name_en);
   map.boolean("enabled", rule.enabled);
   const Condition items = read_condition(map, "items", true);
   rule.items = [items](const CatalogueItem& item) {

@@ -9,7 +9,6 @@
 namespace shanhuo {
 namespace {
 
-constexpr size_t kNameBytesMax = 256;
 
 const std::vector<std::string_view>& count_names() {
   static const std::vector<std::string_view> kNames = [] {
@@ -26,15 +25,6 @@ void read_count(MapReader& map, std::string_view key, TrialCount& target) {
   int count = static_cast<int>(target);
   map.one_of(key, count_names(), count);
   target = static_cast<TrialCount>(count);
-}
-
-void read_title(MapReader& parent, Metric& metric) {
-  const YamlNode* node = parent.map("name");
-  if (node == nullptr) return;
-  MapReader map(*node, "name", parent.file(), parent.errors());
-  map.text("zh-CN", metric.name_zh, kNameBytesMax);
-  map.text("en", metric.name_en, kNameBytesMax);
-  map.finish();
 }
 
 void read_counts(MapReader& map, Metric& metric) {
@@ -78,7 +68,7 @@ Metric read_fields(MapReader& map) {
   if (map.has("id") && metric.id.size() <= kIdBytesMax && !valid_id(metric.id)) {
     map.error("id", "must be 1..128 bytes without control characters");
   }
-  read_title(map, metric);
+  map.names("name", metric.name_zh, metric.name_en);
   read_counts(map, metric);
   read_window(map, metric);
   read_cap(map, metric);

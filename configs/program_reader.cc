@@ -12,17 +12,7 @@ namespace {
 
 constexpr double kUnitsMax = 1e12;
 constexpr int kSlotMax = 199;
-constexpr size_t kNameBytesMax = 256;
 constexpr int64_t kWindowSecondsMax = 30 * 86'400;
-
-void read_names(MapReader& parent, std::string_view key, std::string& zh, std::string& en) {
-  const YamlNode* node = parent.map(key);
-  if (node == nullptr) return;
-  MapReader map(*node, parent.path_of(key), parent.file(), parent.errors());
-  map.text("zh-CN", zh, kNameBytesMax);
-  map.text("en", en, kNameBytesMax);
-  map.finish();
-}
 
 void read_surfaces(MapReader& map, Program& program) {
   const YamlNode* list = map.list("surfaces");
@@ -230,8 +220,7 @@ void read_label(MapReader& parent, Program& program) {
   int kind = 0;
   map.require({"kind"});
   map.one_of("kind", {"ad", "public_good"}, kind);
-  map.text("zh-CN", program.label.zh, kNameBytesMax);
-  map.text("en", program.label.en, kNameBytesMax);
+  map.names(program.label.zh, program.label.en);
   map.finish();
   program.label.kind = kind == 0 ? LabelKind::kAd : LabelKind::kPublicGood;
 }
@@ -262,7 +251,7 @@ std::optional<Program> read_program(std::string_view text, const std::string& fi
   MapReader map(root, "", file, errors);
   map.require({"id", "items", "surfaces", "schedule", "goals"});
   read_id(map, program);
-  read_names(map, "name", program.name_zh, program.name_en);
+  map.names("name", program.name_zh, program.name_en);
   map.boolean("enabled", program.enabled);
   map.integer("priority", program.priority, 0, 1'000);
   map.boolean("urgent", program.urgent);

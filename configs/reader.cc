@@ -146,6 +146,20 @@ void MapReader::text(std::string_view key, std::string& target, size_t bytes_max
   }
 }
 
+void MapReader::names(std::string_view key, std::string& zh, std::string& en) {
+  const YamlNode* node = map(key);
+  if (node == nullptr) return;
+  MapReader child(*node, path_of(key), file_, errors_);
+  child.names(zh, en);
+  child.finish();
+}
+
+void MapReader::names(std::string& zh, std::string& en) {
+  constexpr size_t kNameBytesMax = 256;
+  text("zh-CN", zh, kNameBytesMax);
+  text("en", en, kNameBytesMax);
+}
+
 void MapReader::one_of(std::string_view key, const std::vector<std::string_view>& allowed,
                        int& target) {
   const YamlNode* node = scalar(key, "one of " + join(allowed));

@@ -35,6 +35,10 @@ class MapReader {
   void integer(std::string_view key, int& target, int min, int max);
   void number(std::string_view key, double& target, double min, double max);
   void text(std::string_view key, std::string& target, size_t bytes_max);
+  // A name of at most 256 bytes in each of two languages, {zh-CN: 猕猴桃, en: Kiwifruit}: the map
+  // at `key`, or this one.
+  void names(std::string_view key, std::string& zh, std::string& en);
+  void names(std::string& zh, std::string& en);
   // Index into `allowed`.
   void one_of(std::string_view key, const std::vector<std::string_view>& allowed, int& target);
   // RFC 3339 with an offset: 2026-09-20T00:00:00+08:00.
