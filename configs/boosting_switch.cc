@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/durable_file.h"
 #include "configs/reader.h"
 #include "configs/yaml_edit.h"
 
@@ -113,7 +114,7 @@ Result<ConfigChange> BoostingSwitch::write(bool enabled,
   const ConfigChange change =
       change_between(now, !now.empty() && edited.ok() ? edited.value() : yaml_of(wanted));
   if (const Status noted = journal(change); !noted.ok()) return noted.error();
-  if (const Status written = write_text_file(path_, change.after); !written.ok()) {
+  if (const Status written = replace_file(path_, change.after); !written.ok()) {
     return written.error();
   }
   CHECK(take(change.after));

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/durable_file.h"
 #include "configs/yaml_edit.h"
 #include "features/digest.h"
 
@@ -65,37 +66,6 @@ std::string yaml_differences(std::string_view before, std::string_view after) {
 }
 
 std::string revision_of(std::string_view text) { return sha256_hex(text).substr(0, 16); }
-
-Result<std::string> read_text_file(const std::string& path, size_t bytes_max) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return Error{ErrorCode::kNotFound, path + ": cannot be read: " + std::strerror(errno)};
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (text.view().size() > bytes_max) {
-    return Error{ErrorCode::kTooLarge,
-                 path + ": larger than " + std::to_string(bytes_max) + " bytes"};
-  }
-  return std::move(text).str();
-}
-
-Status write_text_file(const std::string& path, std::string_view text) {
-  const std::string beside = path + ".new";
-  const auto fail = [&] {
-    return Error{ErrorCode::kIo, path + ": cannot be written: " + std::strerror(errno)};
-  };
-  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return fail();
-  bool good = true;
-  for (size_t at = 0; good && at < text.size();) {
-    const ssize_t count = ::write(file, text.data() + at, text.size() - at);
-    good = count > 0;
-    if (good) at += static_cast<size_t>(count);
-  }
-  good = good && ::fsync(file) == 0;
-  good = (::close(file) == 0) && good;
-  if (!good || ::rename(beside.c_str(), path.c_str()) != 0) return fail();
-  return {};
-}
 
 ConfigStore::ConfigStore(std::string kind, std::string folder, Compile compile)
     : kind_(std::move(kind)), folder_(std::move(folder)), compile_(std::move(compile)) {}
@@ -233,7 +203,7 @@ Result<ConfigChange> ConfigStore::write(std::string_view id, const ConfigEdit& e
     if (const Status noted = journal(change); !noted.ok()) return noted.error();
     std::error_code error;
     fs::create_directories(folder_, error);
-    const Status written = write_text_file(file.value(), change.after);
+    const Status written = replace_file(file.value(), change.after);
     if (!written.ok()) return written.error();
   }
   if (const Status live = take_over(); !live.ok()) return live.error();

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "configs/config_edit.h"
 #include "configs/yaml.h"
 
@@ -103,10 +104,5 @@ class ConfigStore {
 std::string yaml_differences(std::string_view before, std::string_view after);
 // First 16 hex digits of a text's SHA-256.
 std::string revision_of(std::string_view text);
-
-// Whole text of a file; kNotFound, kIo, or kTooLarge past `bytes_max`.
-Result<std::string> read_text_file(const std::string& path, size_t bytes_max = kYamlBytesMax);
-// Replaces a file atomically and durably: a reader sees the old text or the new one.
-Status write_text_file(const std::string& path, std::string_view text);
 
 }  // namespace shanhuo

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kVariationsMax = 20;
 constexpr size_t kListMax = 20;
 constexpr double kRampHoldHoursMax = 8'784;  // a year
-constexpr double kWeightsOff = 1e-6;  // thirds are written with as many digits
+constexpr double kWeightsOff = 1e-6;         // thirds are written with as many digits
 
 std::string spell(double number) {
   char buffer[32];

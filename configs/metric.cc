@@ -9,7 +9,6 @@
 namespace shanhuo {
 namespace {
 
-
 const std::vector<std::string_view>& count_names() {
   static const std::vector<std::string_view> kNames = [] {
     std::vector<std::string_view> names;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "configs/program_store.h"
 #include "configs/yaml_edit.h"
 #include "ranking/attributes.h"

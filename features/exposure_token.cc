@@ -5,18 +5,13 @@
 // Tested by tests/features_exposure_token_test.cc.
 #include "features/exposure_token.h"
 
-#include <fcntl.h>
-#include <sodium.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
+#include <sstream>
 
 #include "base/check.h"
+#include "features/key_file.h"
 
 namespace shanhuo {
 namespace {
@@ -36,7 +31,6 @@ constexpr std::string_view kAlphabet =
 
 constexpr Millis kLifetime{86'400'000};
 constexpr Millis kOrderLifetime{7 * 86'400'000LL};
-constexpr size_t kKeyFileBytesMax = 64 * 1024;
 
 constexpr std::array<uint8_t, 256> kSixBits = [] {
   std::array<uint8_t, 256> table{};
@@ -49,10 +43,8 @@ constexpr std::array<uint8_t, 256> kSixBits = [] {
 
 using Mac = std::array<uint8_t, kMacBytes>;
 
-// libsodium picks its fastest BLAKE2b here, and finds the random device.
-void init_sodium() {
-  static const int kReady = sodium_init();
-  CHECK(kReady >= 0);
+std::string_view text_of(const uint8_t* mac) {
+  return {reinterpret_cast<const char*>(mac), kMacBytes};
 }
 
 std::string base64url(const uint8_t* bytes, size_t size) {
@@ -194,50 +186,23 @@ Mac mac_of(Bytes& bytes, const TokenKey& key, std::string_view viewer, std::stri
   bytes.put(viewer);
   bytes.put(item);
   Mac mac;
-  CHECK(crypto_generichash(mac.data(), mac.size(), bytes.data(), bytes.size(), key.secret.data(),
-                           key.secret.size()) == 0);
+  keyed_digest(key.secret, {bytes.data(), bytes.size()}, mac);
   return mac;
 }
 
 TokenKey new_key(uint16_t id) {
   TokenKey key;
   key.id = id;
-  randombytes_buf(key.secret.data(), key.secret.size());
+  random_bytes(key.secret);
   return key;
-}
-
-Error io_error(const std::string& path, const char* what) {
-  return {ErrorCode::kIo, path + ": " + what + ": " + std::strerror(errno)};
 }
 
 std::string key_file_text(const std::vector<TokenKey>& keys) {
   std::string text;
   for (const TokenKey& key : keys) {
-    char hex[2 * 32 + 1];
-    sodium_bin2hex(hex, sizeof(hex), key.secret.data(), key.secret.size());
-    text += std::to_string(key.id) + ' ' + hex + '\n';
+    text += std::to_string(key.id) + ' ' + to_hex(key.secret) + '\n';
   }
   return text;
-}
-
-// All or nothing: a neighbour file, synced, takes the name.
-Status write_key_file(const std::string& path, const std::vector<TokenKey>& keys) {
-  const std::string text = key_file_text(keys), draft = path + ".new";
-  unlink(draft.c_str());  // of an attempt that was cut short
-  const int fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return io_error(draft, "create");
-  const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const bool synced = written && fsync(fd) == 0;
-  close(fd);
-  if (!synced) return io_error(draft, "write");
-  if (rename(draft.c_str(), path.c_str()) != 0) return io_error(path, "replace");
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int folder_fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd < 0) return io_error(folder, "open");
-  const bool durable = fsync(folder_fd) == 0;
-  close(folder_fd);
-  return durable ? Status() : Status(io_error(folder, "sync"));
 }
 
 bool parse_key(std::string_view line, TokenKey& out) {
@@ -245,16 +210,14 @@ bool parse_key(std::string_view line, TokenKey& out) {
   if (space == std::string_view::npos) return false;
   const auto [end, error] = std::from_chars(line.data(), line.data() + space, out.id);
   if (error != std::errc() || end != line.data() + space || out.id == 0) return false;
-  const std::string_view hex = line.substr(space + 1);
-  size_t size = 0;
-  return hex.size() == 2 * out.secret.size() &&
-         sodium_hex2bin(out.secret.data(), out.secret.size(), hex.data(), hex.size(), nullptr,
-                        &size, nullptr) == 0 &&
-         size == out.secret.size();
+  std::string hex(line.substr(space + 1));
+  for (char& c : hex) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  return from_hex(hex, out.secret);
 }
 
-Result<std::vector<TokenKey>> parse_keys(std::istream& file) {
+Result<std::vector<TokenKey>> parse_keys(const std::string& text) {
   std::vector<TokenKey> keys;
+  std::istringstream file(text);
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     const std::string place = "line " + std::to_string(number) + ": ";
@@ -277,29 +240,19 @@ Result<std::vector<TokenKey>> parse_keys(std::istream& file) {
 }  // namespace
 
 TokenKeys::TokenKeys(std::vector<TokenKey> keys) : keys_(std::move(keys)) {
-  init_sodium();
   CHECK(!keys_.empty() && keys_.size() <= kKeysMax);
 }
 
 Result<TokenKeys> TokenKeys::load(const std::string& path) {
-  init_sodium();
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0) {
-    if (errno != ENOENT) return io_error(path, "look");
+  const auto text = read_key_file(path);
+  if (!text.ok()) return text.error();
+  if (!text.value()) {
     TokenKeys fresh({new_key(1)});
-    Status written = write_key_file(path, fresh.keys_);
+    const Status written = write_key_file(path, key_file_text(fresh.keys_));
     if (!written.ok()) return written.error();
     return fresh;
   }
-  if ((info.st_mode & 077) != 0) {
-    return Error{ErrorCode::kInvalid, path + ": others may read it; its mode must be 0600"};
-  }
-  if (static_cast<size_t>(info.st_size) > kKeyFileBytesMax) {
-    return Error{ErrorCode::kInvalid, path + ": too long for a key file"};
-  }
-  std::ifstream file(path);
-  if (!file) return io_error(path, "open");
-  Result<std::vector<TokenKey>> keys = parse_keys(file);
+  Result<std::vector<TokenKey>> keys = parse_keys(*text.value());
   if (!keys.ok()) return keys.error().within(path);
   return TokenKeys(std::move(keys).value());
 }
@@ -312,7 +265,7 @@ Result<TokenKeys> TokenKeys::rotate(const std::string& path) const {
   } while (find(id) != nullptr);
   keys.push_back(new_key(id));
   if (keys.size() > kKeysMax) keys.erase(keys.begin());
-  Status written = write_key_file(path, keys);
+  const Status written = write_key_file(path, key_file_text(keys));
   if (!written.ok()) return written.error();
   return TokenKeys(std::move(keys));
 }
@@ -355,7 +308,7 @@ VerifiedToken TokenKeys::verify(std::string_view text, std::string_view user_id,
   const std::string_view viewer = shape.room ? std::string_view() : user_id;
   const Mac mac = mac_of(body, *key, viewer, item_id);
   const uint8_t* given = bytes.data() + shape.body_bytes();
-  if (sodium_memcmp(mac.data(), given, kMacBytes) != 0) return {};
+  if (!equal_secrets(text_of(mac.data()), text_of(given))) return {};
 
   VerifiedToken verified;
   verified.token = take_body(bytes.data());

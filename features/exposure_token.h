@@ -12,8 +12,7 @@
 //   all little-endian. 50..94 bytes, 67..126 characters.
 //
 // TokenKeys is immutable and thread-safe: publish a rotated one whole (base/published.h). verify()
-// allocates nothing and compares in constant time. libsodium stays in exposure_token.cc. Making a
-// key is the one place of features/ that reads a random device.
+// allocates nothing and compares in constant time.
 #pragma once
 
 #include <array>
@@ -25,6 +24,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "features/digest.h"
 #include "features/interaction.h"
 #include "features/viewer.h"
 
@@ -70,7 +70,7 @@ struct VerifiedToken {
 
 struct TokenKey {
   uint16_t id = 0;
-  std::array<uint8_t, 32> secret{};
+  Digest secret{};
 };
 
 class TokenKeys {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "features/signing.h"
+#include "features/digest.h"
 
 namespace shanhuo {
 

@@ -1,8 +1,8 @@
 // GET /v1/programs/{id}/board: a program's items as one group, best first; a challenge's board.
 #include <algorithm>
-#include <charconv>
 
 #include "serving/exposure_json.h"
+#include "serving/query_params.h"
 
 namespace shanhuo {
 namespace {
@@ -20,7 +20,7 @@ constexpr size_t kRowsMax = 200, kRows = 50;
 struct BoardQuery {
   ExposureQuery exposure;
   const Column* by = &kColumns[0];
-  size_t count = kRows;
+  uint64_t count = kRows;
 };
 
 // By default since the program's start, by viewable exposures.
@@ -38,13 +38,7 @@ BoardQuery read_query(const HttpRequest& request, const Program& program, Millis
       errors.push_back({"?by", "must be viewable, clicks, plays, likes, orders or amount_fen"});
     }
   }
-  if (const auto count = request.param("count")) {
-    const char* end = count->data() + count->size();
-    const auto [stop, error] = std::from_chars(count->data(), end, query.count);
-    if (error != std::errc() || stop != end || query.count == 0 || query.count > kRowsMax) {
-      errors.push_back({"?count", "must be 1 to " + std::to_string(kRowsMax)});
-    }
-  }
+  read_count(request, "count", query.count, 1, kRowsMax, errors);
   return query;
 }
 

@@ -62,11 +62,7 @@ void write_schedule(JsonWriter& json, const Experiment& experiment) {
 void write_fields(JsonWriter& json, const Experiment& experiment, const Exposures& exposures,
                   const ConfigErrors& errors, Millis now) {
   json.field("id", experiment.id);
-  json.key("name");
-  json.begin_object();
-  json.field("zh-CN", experiment.name_zh);
-  json.field("en", experiment.name_en);
-  json.end_object();
+  write_names(json, experiment.name_zh, experiment.name_en);
   json.field("state", state_of(experiment, now));
   json.field("enabled", experiment.enabled);
   json.field("revision", experiment.revision);

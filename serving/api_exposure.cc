@@ -1,27 +1,12 @@
 // GET /v1/creators/{id}/exposure: what a creator's goods got, as JSON or CSV (contract 2.4).
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "serving/exposure_json.h"
+#include "serving/query_params.h"
 #include "serving/small_counts.h"
 
 namespace shanhuo {
-
-bool read_time(const HttpRequest& request, std::string_view name, Millis& target,
-               std::vector<FieldError>& errors) {
-  const std::optional<std::string_view> text = request.param(name);
-  if (!text) return true;
-  int64_t ms = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), ms);
-  if (error != std::errc() || end != text->data() + text->size() || ms < 0 ||
-      ms > kEventTimeMsMax) {
-    errors.push_back({"?" + std::string(name), "must be milliseconds since the epoch"});
-    return false;
-  }
-  target = Millis(ms);
-  return true;
-}
 
 void write_numbers(JsonWriter& json, const ExposureNumbers& numbers) {
   const Counts& counts = numbers.counts;
@@ -40,10 +25,21 @@ void write_numbers(JsonWriter& json, const ExposureNumbers& numbers) {
 
 std::string csv_cell(std::string_view text) {
   std::string out = "\"";
-  if (!text.empty() && std::string_view("=+-@").find(text.front()) != std::string_view::npos)
-    out += '\'';
+  constexpr std::string_view kFormula = "=+-@\t\r";
+  if (!text.empty() && kFormula.find(text.front()) != std::string_view::npos) out += '\'';
   for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + "\"";
+}
+
+bool wants_csv(const HttpRequest& request) {
+  return request.header("accept").find("text/csv") != std::string_view::npos;
+}
+
+HttpResponse csv_answer(std::string_view name, std::string text) {
+  HttpResponse response = json_answer(200, std::move(text));
+  response.content_type = "text/csv; charset=utf-8";
+  return std::move(response.with("content-disposition",
+                                 "attachment; filename=\"" + std::string(name) + ".csv\""));
 }
 
 namespace {
@@ -200,10 +196,7 @@ std::string as_csv(const ExposureReport& report, const Subject& subject) {
 ExposureQuery read_query(const HttpRequest& request, Millis now, std::vector<FieldError>& errors) {
   ExposureQuery query;
   query.to = now + Millis(1);
-  read_time(request, "to", query.to, errors);
-  query.from = Millis(std::max<int64_t>(0, query.to.count() - kDay.count()));
-  read_time(request, "from", query.from, errors);
-  if (query.from > query.to) errors.push_back({"?from", "is after to"});
+  read_period(request, kDay, query.from, query.to, errors);
   const auto step = parse_exposure_step(request.param("step").value_or("hour"));
   if (!step) errors.push_back({"?step", "must be hour or day"});
   query.step = step.value_or(ExposureStep::kHour);
@@ -245,12 +238,8 @@ void HttpApi::get_exposure(Call& call) {
   if (by_creator) merge_small_counts(query, report.value());
   const std::shared_ptr<const ExperimentSet> experiments = engine_.experiments().current();
   const Subject subject{*world, engine_.interner(), query, *experiments};
-  if (call.request.header("accept").find("text/csv") != std::string_view::npos) {
-    HttpResponse response = json_answer(200, as_csv(report.value(), subject));
-    response.content_type = "text/csv; charset=utf-8";
-    call.respond(
-        std::move(response.with("content-disposition", "attachment; filename=\"exposure.csv\"")));
-    return;
+  if (wants_csv(call.request)) {
+    return call.respond(csv_answer("exposure", as_csv(report.value(), subject)));
   }
   std::vector<ProgramStatus> status = engine_.prices().status(engine_.time().now());
   // The programs may have changed between the two looks; then nothing is said about them.

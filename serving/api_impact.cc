@@ -5,6 +5,7 @@
 #include "features/counties.h"
 #include "serving/exposure_json.h"
 #include "serving/impact.h"
+#include "serving/query_params.h"
 
 namespace shanhuo {
 namespace {
@@ -58,10 +59,7 @@ ImpactQuery read_query(const HttpRequest& request, Millis now, std::vector<Field
   if (!by) errors.push_back({"?by", "must be county, program, cause or creator"});
   query.by = by.value_or(ImpactBy::kCounty);
   query.to = now + Millis(1);
-  read_time(request, "to", query.to, errors);
-  query.from = Millis(std::max<int64_t>(0, query.to.count() - kMonth.count()));
-  read_time(request, "from", query.from, errors);
-  if (query.from > query.to) errors.push_back({"?from", "is after to"});
+  read_period(request, kMonth, query.from, query.to, errors);
   return query;
 }
 
@@ -145,13 +143,10 @@ void HttpApi::get_impact(Call& call) {
       impact_of(query, {engine_.features(), engine_.stored(), *world, engine_.giving()});
   if (!report.ok()) return call.respond(problem(report.error()));
   const Subject subject{query, *world, engine_.interner(), engine_.prices().user_loss_ratio()};
-  if (call.request.header("accept").find("text/csv") == std::string_view::npos) {
-    return call.respond(json_answer(200, as_json(report.value(), subject)));
+  if (wants_csv(call.request)) {
+    return call.respond(csv_answer("impact", as_csv(report.value(), subject)));
   }
-  HttpResponse response = json_answer(200, as_csv(report.value(), subject));
-  response.content_type = "text/csv; charset=utf-8";
-  call.respond(
-      std::move(response.with("content-disposition", "attachment; filename=\"impact.csv\"")));
+  call.respond(json_answer(200, as_json(report.value(), subject)));
 }
 
 }  // namespace shanhuo

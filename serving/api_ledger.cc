@@ -1,20 +1,16 @@
 // GET /v1/ledger and /v1/ledger/{entry}/proof: the public ledger, page by page, and proofs that an
 // entry is in it.
-#include <charconv>
+#include <optional>
 
-#include "serving/exposure_json.h"
+#include "serving/http_api.h"
 #include "serving/ledger_lines.h"
+#include "serving/query_params.h"
 
 namespace shanhuo {
 namespace {
 
 constexpr uint64_t kPageMax = 10'000;     // entries of one answer
 constexpr uint64_t kScannedMax = 50'000;  // entries looked at for one answer
-
-bool read_number(std::string_view text, uint64_t& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
-}
 
 struct LedgerQuery {
   Millis from{0}, to{INT64_MAX};
@@ -31,18 +27,12 @@ LedgerQuery read_query(const HttpRequest& request, std::vector<FieldError>& erro
   }
   if (query.ndjson) query.limit = kPageMax;
   const bool timed = request.param("from").has_value() || request.param("to").has_value();
-  read_time(request, "from", query.from, errors);
-  read_time(request, "to", query.to, errors);
+  read_period(request, std::nullopt, query.from, query.to, errors);
   if (query.ndjson && timed) {
     errors.push_back({"?from", "an export is whole; leave from and to out"});
   }
-  if (const auto text = request.param("cursor"); text && !read_number(*text, query.cursor)) {
-    errors.push_back({"?cursor", "must be the number of an entry"});
-  }
-  const auto limit = request.param("limit");
-  if (limit && (!read_number(*limit, query.limit) || query.limit < 1 || query.limit > kPageMax)) {
-    errors.push_back({"?limit", "must be 1..10000 entries"});
-  }
+  read_count(request, "cursor", query.cursor, 0, UINT64_MAX, errors);
+  read_count(request, "limit", query.limit, 1, kPageMax, errors);
   return query;
 }
 
@@ -97,16 +87,14 @@ void HttpApi::get_ledger(Call& call) {
 }
 
 void HttpApi::get_proof(Call& call) {
-  uint64_t entry = 0;
-  if (!read_number(call.arguments[0], entry)) {
-    return call.respond(problem(404, "", "the ledger has no such entry"));
-  }
-  const Result<LedgerProof> proof = prove_entry(engine_.giving(), engine_.stored(), entry);
+  const std::optional<uint64_t> entry = whole_number(call.arguments[0]);
+  if (!entry) return call.respond(problem(404, "", "the ledger has no such entry"));
+  const Result<LedgerProof> proof = prove_entry(engine_.giving(), engine_.stored(), *entry);
   if (!proof.ok()) return call.respond(problem(proof.error()));
   std::string out;
   JsonWriter json(out);
   json.begin_object();
-  json.field("entry", entry);
+  json.field("entry", *entry);
   json.field("line", proof.value().line);
   json.field("checkpoint", proof.value().checkpoint);
   json.field("index", proof.value().index);

@@ -1,4 +1,5 @@
 // Results of experiments (contract 2.6): serving/experiment_results.h as JSON.
+#include "serving/config_json.h"
 #include "serving/experiment_results.h"
 #include "serving/http_api.h"
 
@@ -30,11 +31,7 @@ void write_metric(JsonWriter& json, const MetricResult& result,
                   const std::vector<VariationViewers>& variations) {
   json.begin_object();
   json.field("metric", result.metric.id);
-  json.key("name");
-  json.begin_object();
-  json.field("zh-CN", result.metric.name_zh);
-  json.field("en", result.metric.name_en);
-  json.end_object();
+  write_names(json, result.metric.name_zh, result.metric.name_en);
   json.field("kind", metric_kind_name(result.metric.kind));
   json.field("better", result.metric.up_is_good ? "up" : "down");
   json.field("window_days", int64_t{result.metric.window_days});
@@ -88,11 +85,7 @@ std::string results_json(const Experiment& experiment, const ExperimentResults& 
   JsonWriter json(out);
   json.begin_object();
   json.field("experiment", experiment.id);
-  json.key("name");
-  json.begin_object();
-  json.field("zh-CN", experiment.name_zh);
-  json.field("en", experiment.name_en);
-  json.end_object();
+  write_names(json, experiment.name_zh, experiment.name_en);
   json.field("revision", experiment.revision);
   json.field("phase", phase_name(results.phase));
   json.field("present", results.present);

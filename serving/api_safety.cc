@@ -1,10 +1,9 @@
 // What keeps operators safe: the book of changes as they read it, and the switch of all boosting.
-#include <charconv>
 #include <limits>
 
 #include "serving/config_json.h"
-#include "serving/exposure_json.h"
 #include "serving/http_api.h"
+#include "serving/query_params.h"
 
 namespace shanhuo {
 namespace {
@@ -12,40 +11,14 @@ namespace {
 constexpr size_t kAuditShown = 100, kAuditShownMax = 1'000;
 constexpr size_t kHistoryShown = 20;
 
-void write_audit_change(JsonWriter& json, const RecordedChange& change) {
-  json.begin_object();
-  json.field("at_ms", change.at.count());
-  json.field("who", change.who);
-  json.field("kind", change.kind);
-  json.field("id", change.id);
-  json.field("what", change.what);
-  json.field("from", change.from);
-  json.field("to", change.to);
-  json.field("hash", change.hash);
-  json.end_object();
-}
-
-size_t read_limit(const HttpRequest& request, std::vector<FieldError>& errors) {
-  size_t limit = kAuditShown;
-  const auto text = request.param("limit");
-  if (!text) return limit;
-  const char* end = text->data() + text->size();
-  const auto [stop, error] = std::from_chars(text->data(), end, limit);
-  if (error != std::errc() || stop != end || limit == 0 || limit > kAuditShownMax) {
-    errors.push_back({"?limit", "must be 1 to " + std::to_string(kAuditShownMax)});
-  }
-  return limit;
-}
-
 }  // namespace
 
 void HttpApi::get_audit(Call& call) {
   std::vector<FieldError> errors;
   Millis from(0), to(std::numeric_limits<int64_t>::max());
-  read_time(call.request, "from", from, errors);
-  read_time(call.request, "to", to, errors);
-  const size_t limit = read_limit(call.request, errors);
-  if (errors.empty() && from > to) errors.push_back({"?from", "is after to"});
+  uint64_t limit = kAuditShown;
+  read_period(call.request, std::nullopt, from, to, errors);
+  read_count(call.request, "limit", limit, 1, kAuditShownMax, errors);
   if (!errors.empty()) return call.respond(problem(422, "", "the query is wrong", errors));
   const auto changes = engine_.changes().between(from, to, limit);
   if (!changes.ok()) return call.respond(problem(changes.error()));
@@ -58,7 +31,7 @@ void HttpApi::get_audit(Call& call) {
   json.begin_object();
   json.key("changes");
   json.begin_array();
-  for (const RecordedChange& change : changes.value()) write_audit_change(json, change);
+  for (const RecordedChange& change : changes.value()) write_change(json, change);
   json.end_array();
   json.key("chain");
   write_audit_report(json, verified.ok() ? verified.value() : AuditReport());

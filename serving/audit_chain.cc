@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/durable_file.h"
 #include "base/json_writer.h"
 #include "configs/config_store.h"
 #include "features/digest.h"

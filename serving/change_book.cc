@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/durable_file.h"
 #include "base/json_writer.h"
 #include "configs/config_store.h"
 #include "features/digest.h"
@@ -216,7 +217,7 @@ Status ChangeBook::append(RecordedChange change) {
   prev_ = head_.ends = change.hash;
   kept_.push_back(std::move(change));
   if (kept_.size() > limits_.kept_max) kept_.pop_front();
-  return write_text_file(path_ + ".head", audit_head_text(head_));
+  return replace_file(path_ + ".head", audit_head_text(head_));
 }
 
 Result<std::vector<RecordedChange>> ChangeBook::between(Millis from, Millis to, size_t most) const {

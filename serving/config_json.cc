@@ -16,18 +16,31 @@ void write_errors(JsonWriter& json, const ConfigErrors& errors) {
   json.end_array();
 }
 
+void write_names(JsonWriter& json, std::string_view zh, std::string_view en) {
+  json.key("name");
+  json.begin_object();
+  json.field("zh-CN", zh);
+  json.field("en", en);
+  json.end_object();
+}
+
+void write_change(JsonWriter& json, const RecordedChange& change) {
+  json.begin_object();
+  json.field("at_ms", change.at.count());
+  json.field("who", change.who);
+  json.field("kind", change.kind);
+  json.field("id", change.id);
+  json.field("what", change.what);
+  json.field("from", change.from);
+  json.field("to", change.to);
+  json.field("hash", change.hash);
+  json.end_object();
+}
+
 void write_changes(JsonWriter& json, const std::vector<RecordedChange>& history) {
   json.key("history");
   json.begin_array();
-  for (const RecordedChange& change : history) {
-    json.begin_object();
-    json.field("at_ms", change.at.count());
-    json.field("who", change.who);
-    json.field("what", change.what);
-    json.field("from", change.from);
-    json.field("to", change.to);
-    json.end_object();
-  }
+  for (const RecordedChange& change : history) write_change(json, change);
   json.end_array();
 }
 

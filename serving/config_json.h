@@ -13,9 +13,12 @@
 
 namespace shanhuo {
 
+// As "name".
+void write_names(JsonWriter& json, std::string_view zh, std::string_view en);
 void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts);
 // As "errors": of the files as they are on disk now; empty when they are live.
 void write_errors(JsonWriter& json, const ConfigErrors& errors);
+void write_change(JsonWriter& json, const RecordedChange& change);
 // As "history".
 void write_changes(JsonWriter& json, const std::vector<RecordedChange>& history);
 

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/durable_file.h"
 #include "base/json_writer.h"
 #include "configs/program_store.h"
 #include "features/attributes_json.h"

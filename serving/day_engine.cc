@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/durable_file.h"
 #include "configs/program_store.h"
 #include "streaming/json.h"
 
@@ -51,7 +52,7 @@ Result<std::unique_ptr<DayEngine>> DayEngine::open(
   fs::create_directories(at + "/programs", error);
   for (const auto& [name, yaml] : programs) {
     const std::string path = std::string(at).append("/programs/").append(name);
-    const Status written = write_text_file(path, yaml);
+    const Status written = replace_file(path, yaml);
     if (!written.ok()) return written.error();
   }
   options.data_dir = at + "/data";

@@ -14,12 +14,14 @@ Error failed(const std::string& path, const std::error_code& error) {
   return {ErrorCode::kIo, path + ": " + error.message()};
 }
 
-// Of data_dir, but for what is copied by those who write it; a file that is not whole ends in .new.
+// Of data_dir, but for what is copied by those who write it; a file that is not whole ends in
+// .partial.
 bool small_part(const fs::directory_entry& entry) {
   static const std::set<std::string> kFolders = {"revisions"};
   const std::string name = entry.path().filename().string();
   if (entry.is_directory()) return kFolders.contains(name);
-  return entry.is_regular_file() && !name.starts_with("changes.ndjson") && !name.ends_with(".new");
+  return entry.is_regular_file() && !name.starts_with("changes.ndjson") &&
+         !name.ends_with(".partial");
 }
 
 Status copy_small_parts(const std::string& from, const std::string& to) {

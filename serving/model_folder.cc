@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/durable_file.h"
 #include "features/digest.h"
-#include "serving/durable_file.h"
 #include "serving/model_manifest.h"
 
 namespace shanhuo {

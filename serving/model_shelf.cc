@@ -7,7 +7,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "serving/durable_file.h"
+#include "base/durable_file.h"
 
 namespace shanhuo {
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/durable_file.h"
 #include "base/json_writer.h"
 #include "configs/program_store.h"
 #include "configs/yaml.h"

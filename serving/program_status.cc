@@ -74,11 +74,7 @@ void write_program(JsonWriter& json, const Program& program, const ProgramStatus
                    const ProgramExtras& extras) {
   json.begin_object();
   json.field("id", program.id.view());
-  json.key("name");
-  json.begin_object();
-  json.field("zh-CN", program.name_zh);
-  json.field("en", program.name_en);
-  json.end_object();
+  write_names(json, program.name_zh, program.name_en);
   json.field("enabled", program.enabled);
   json.field("blocked", extras.blocked);
   json.field("priority", program.priority);

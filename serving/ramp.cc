@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/durable_file.h"
 #include "base/json_writer.h"
 #include "configs/config_store.h"
 #include "serving/terminal.h"
@@ -169,7 +170,7 @@ Status RampBook::save() {
     json.end_object();
   }
   json.end_object();
-  const Status written = write_text_file(path_, out);
+  const Status written = replace_file(path_, out);
   changed_ = !written.ok();
   return written;
 }

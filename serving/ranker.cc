@@ -258,22 +258,22 @@ void Ranker::mint_tokens(const RankCall& call, Page& page) {
   const bool room = !request.room_id.empty();
   page.tokens.assign(page.slate.items.size(), {});
   const std::shared_ptr<const TokenKeys> keys = parts_.keys.get();
+  ExposureToken token;
+  token.room = room;
+  token.room_hash = room ? hash64(request.room_id) : 0;
+  token.request_hash =
+      request_hash(room ? std::string_view() : request.user_id, request.request_id);
+  token.surface = request.surface;
+  if (!room && request.personalized) token.city = city_hash(request.city);
+  token.variations = page.experiments.of_token();
+  token.price_version = page.slate.price_version;
+  token.issued_at = request.now;
   for (size_t i = 0; i < page.slate.items.size(); ++i) {
     const SlateItem& item = page.slate.items[i];
     if (item.programs.empty()) continue;
-    ExposureToken token;
-    token.room = room;
-    token.room_hash = room ? hash64(request.room_id) : 0;
-    token.request_hash =
-        request_hash(room ? std::string_view() : request.user_id, request.request_id);
-    token.surface = request.surface;
-    if (!room && request.personalized) token.city = city_hash(request.city);
     token.position = static_cast<int32_t>(i);
     token.programs = hashes_of(item, page.world->programs());
-    token.variations = page.experiments.of_token();
     token.propensity = static_cast<float>(item.propensity);
-    token.price_version = page.slate.price_version;
-    token.issued_at = request.now;
     page.tokens[i] = keys->mint(token, request.user_id, item.item_id);
   }
 }

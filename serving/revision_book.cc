@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "configs/config_store.h"
 
 namespace shanhuo {
@@ -45,7 +46,7 @@ Status RevisionBook::save(std::string_view text) {
   const std::string revision = revision_of(text);
   const std::lock_guard lock(mutex_);
   if (std::find(kept_.begin(), kept_.end(), revision) != kept_.end()) return {};
-  if (const Status written = write_text_file(path_of(revision), text); !written.ok()) {
+  if (const Status written = replace_file(path_of(revision), text); !written.ok()) {
     return written;
   }
   kept_.push_back(revision);

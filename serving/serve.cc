@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/durable_file.h"
 #include "configs/engine_options.h"
 #include "configs/program_check.h"
 #include "configs/program_store.h"

@@ -1,7 +1,6 @@
 // `shanhuo token`: makes tokens and renews them, on this machine, in the file that engine.yaml
 // names. A token is shown once.
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +8,7 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "base/durable_file.h"
 #include "base/json_writer.h"
 #include "configs/config_store.h"
 #include "serving/operator_verbs.h"
@@ -85,8 +85,7 @@ int rotate(const CliArguments& arguments) {
   const Result<RotatedTokens> rotated =
       rotate_tokens(text.value(), file, arguments.operands[1], until);
   if (!rotated.ok()) return fail(arguments, rotated.error());
-  ::umask(077);  // nobody else may read the file that takes its place
-  const Status written = write_text_file(file, rotated.value().text);
+  const Status written = replace_file(file, rotated.value().text);
   if (!written.ok()) return fail(arguments, written.error());
   return show_token(arguments, rotated.value().token,
                     std::to_string(rotated.value().old) + " old in " + file + " hold until " +

@@ -7,9 +7,9 @@
 #include <fstream>
 #include <span>
 
+#include "base/durable_file.h"
 #include "features/digest.h"
 #include "features/packing.h"
-#include "serving/durable_file.h"
 
 namespace shanhuo {
 namespace {

@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/durable_file.h"
 #include "base/hash.h"
 #include "models/dense.h"
 #include "models/row_math.h"
-#include "serving/durable_file.h"
 #include "serving/terminal.h"
 #include "serving/train_judge.h"
 

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "base/durable_file.h"
 #include "configs/program_reader.h"
 #include "configs/program_store.h"
 #include "serving/engine.h"

@@ -20,13 +20,12 @@
 #include <charconv>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "streaming/store.h"
 
 namespace shanhuo {
@@ -103,25 +102,6 @@ Status link_file(const fs::path& from, const fs::path& to) {
   return copy_synced(from, to);  // a file system without hard links
 }
 
-Result<std::string> read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kNotFound, path.string() + ": cannot be read"};
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-Status write_text(const fs::path& path, const std::string& text) {
-  const fs::path part = path.string() + ".part";
-  std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) return Error{ErrorCode::kIo, part.string() + ": cannot be written"};
-  Status done = sync_path(part);
-  if (!done.ok()) return done;
-  std::error_code error;
-  fs::rename(part, path, error);
-  return error ? Status(io_error(path, error)) : sync_path(path.parent_path());
-}
-
 // Applies `copy` to the files of `from` that end in `ending`, by number: names are padded with
 // zeros, and longer when that does not suffice.
 template <typename Copy>
@@ -143,12 +123,12 @@ Status each_file(const fs::path& from, const fs::path& to, std::string_view endi
 Status copy_store(const fs::path& from, const fs::path& to) {
   Status done = each_file(from, to, ".log", copy_synced);
   if (!done.ok()) return done;
-  const Result<std::string> current = read_text(from / kCurrent);
+  const Result<std::string> current = read_text_file(from / kCurrent);
   if (!current.ok()) return current.error();
   const std::string manifest = current.value().substr(0, current.value().find('\n'));
   done = copy_synced(from / manifest, to / manifest);
   if (done.ok()) done = each_file(from, to, ".sst", link_file);
-  return done.ok() ? write_text(to / kCurrent, current.value()) : done;
+  return done.ok() ? replace_file(to / kCurrent, current.value()) : done;
 }
 
 // Its owner runs alone, or ran: the lock says which.
@@ -219,7 +199,7 @@ Status StateClaim::fill(const std::string& leader) const {
     const Result<std::string> source = source_before(data_dir_, epoch_);
     if (!source.ok()) return source.error();
     filled = fill_once(source.value());
-    if (filled.ok()) return write_text(own / kLeaderFile, leader);
+    if (filled.ok()) return replace_file(own / kLeaderFile, leader);
   }
   return filled;
 }
@@ -281,14 +261,14 @@ Result<NewestClaim> newest_claim(const std::string& data_dir) {
   NewestClaim newest;
   if (epochs.value().empty()) return newest;
   newest.epoch = epochs.value().back();
-  const auto leader = read_text(fs::path(data_dir) / folder_of(newest.epoch) / kLeaderFile);
+  const auto leader = read_text_file(fs::path(data_dir) / folder_of(newest.epoch) / kLeaderFile);
   if (leader.ok()) newest.leader = leader.value();
   return newest;
 }
 
 Status install_state(const std::string& data_dir, const std::string& folder) {
   const fs::path dir = data_dir;
-  Status done = write_text(dir / folder / kLeaderFile, "a rebuild");
+  Status done = replace_file(dir / folder / kLeaderFile, "a rebuild");
   const auto newest = newest_claim(data_dir);
   if (!done.ok() || !newest.ok()) return done.ok() ? newest.error() : done;
   std::error_code error;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "configs/engine_options.h"
 #include "configs/program_store.h"
 

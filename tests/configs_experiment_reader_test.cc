@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "configs/experiment_store.h"
 #include "tests/experiment_files.h"
 #include "tests/streaming_fakes.h"
@@ -276,7 +277,7 @@ TEST(ExperimentReader, ParametersWhoseBoundsDependOnEachOtherShareALayer) {
 class ExperimentStoreTest : public testing::Test {
  protected:
   void put(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(write_text_file(folder_ / name, text).ok());
+    ASSERT_TRUE(replace_file(folder_ / name, text).ok());
   }
   std::string live() const {
     std::string out;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "configs/experiment.h"
 #include "configs/experiment_payload.h"
 #include "configs/flag_evaluator.h"

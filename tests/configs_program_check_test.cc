@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/durable_file.h"
 #include "configs/program_check.h"
 #include "configs/program_store.h"
 #include "tests/streaming_fakes.h"
@@ -20,7 +21,7 @@ class ProgramCheckTest : public testing::Test {
         "id: " + id + "\n" + more + "surfaces: [feed]\n" +
         "schedule: {start: 2026-01-01T00:00:00Z, end: 2027-01-01T00:00:00Z}\n" + "goals: " + goals +
         "\n";
-    ASSERT_TRUE(write_text_file(folder_ / (id + ".yaml"), text).ok());
+    ASSERT_TRUE(replace_file(folder_ / (id + ".yaml"), text).ok());
   }
   std::string warnings(Millis now = kIn2026) {
     ProgramStore store(folder_ / "");

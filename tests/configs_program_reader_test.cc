@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "configs/config_edit.h"
 #include "configs/program_reader.h"
 #include "configs/program_store.h"

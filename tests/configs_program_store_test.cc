@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "configs/program_store.h"
 #include "tests/streaming_fakes.h"
 
@@ -24,7 +25,7 @@ class ProgramStoreTest : public testing::Test {
   }
   std::string path(const std::string& name) const { return folder_ / name; }
   void write(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(write_text_file(path(name), text).ok());
+    ASSERT_TRUE(replace_file(path(name), text).ok());
   }
   std::string text(const std::string& name) const { return read_text_file(path(name)).value(); }
 
@@ -186,7 +187,7 @@ TEST_F(ProgramStoreTest, TheSwitchIsLiveAndOnDiskWithCommentsKept) {
   EXPECT_FALSE(enabled("a"));
   EXPECT_EQ(text("a.yaml"), program("a", "enabled: false   # 开\n"));
   EXPECT_FALSE(store_.reload());
-  EXPECT_FALSE(fs::exists(path("a.yaml.new")));
+  EXPECT_FALSE(fs::exists(path("a.yaml.partial")));
 }
 
 TEST_F(ProgramStoreTest, TheSwitchMindsTheRevisionItIsTold) {

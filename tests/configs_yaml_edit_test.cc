@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <random>
 
+#include "base/durable_file.h"
 #include "configs/program_store.h"
 #include "configs/yaml.h"
 #include "configs/yaml_edit.h"

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <random>
 
+#include "base/durable_file.h"
 #include "configs/config_store.h"
 #include "serving/change_book.h"
 #include "tests/streaming_fakes.h"

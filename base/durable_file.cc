@@ -1,6 +1,7 @@
-#include "serving/durable_file.h"
+#include "base/durable_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 namespace shanhuo {
 namespace {
@@ -28,12 +31,12 @@ bool write_all(int file, std::string_view bytes) {
   return true;
 }
 
-}  // namespace
-
-Status write_new_file(const std::string& path, std::span<const std::string_view> pieces) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+// `exact`: the mode is not for the process to narrow.
+Status write_aside(const std::string& path, std::span<const std::string_view> pieces, mode_t mode,
+                   bool exact) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (file < 0) return system_error(path);
-  bool good = true;
+  bool good = !exact || ::fchmod(file, mode) == 0;
   for (const std::string_view piece : pieces) good = good && write_all(file, piece);
   good = good && ::fsync(file) == 0;
   const Error error = system_error(path);
@@ -42,12 +45,38 @@ Status write_new_file(const std::string& path, std::span<const std::string_view>
   return closed ? Status() : Status(system_error(path));
 }
 
-Status replace_file(const std::string& path, std::span<const std::string_view> pieces) {
+}  // namespace
+
+Status write_new_file(const std::string& path, std::span<const std::string_view> pieces) {
+  return write_aside(path, pieces, 0644, false);
+}
+
+Status replace_file(const std::string& path, std::span<const std::string_view> pieces,
+                    mode_t mode) {
   const std::string aside = path + ".partial";
   if (::unlink(aside.c_str()) != 0 && errno != ENOENT) return system_error(aside);
-  if (const Status written = write_new_file(aside, pieces); !written.ok()) return written;
+  struct stat now {};
+  const bool there = ::stat(path.c_str(), &now) == 0;
+  const Status written = write_aside(aside, pieces, there ? now.st_mode & 07777 : mode, there);
+  if (!written.ok()) return written;
   if (std::rename(aside.c_str(), path.c_str()) != 0) return system_error(path);
   return sync_folder(std::filesystem::path(path).parent_path().string());
+}
+
+Status replace_file(const std::string& path, std::string_view text, mode_t mode) {
+  return replace_file(path, std::span(&text, 1), mode);
+}
+
+Result<std::string> read_text_file(const std::string& path, size_t bytes_max) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error{ErrorCode::kNotFound, path + ": cannot be read: " + std::strerror(errno)};
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (text.view().size() > bytes_max) {
+    return Error{ErrorCode::kTooLarge,
+                 path + ": larger than " + std::to_string(bytes_max) + " bytes"};
+  }
+  return std::move(text).str();
 }
 
 Status sync_folder(const std::string& path) {
