@@ -15,7 +15,8 @@ start_engine "$work/log" --config "$work/configs/engine.yaml" --data-dir "$work/
 children=("$engine_pid")
 python3 scripts/make_catalogue.py "$work/catalogue"
 load_catalogue "$work/catalogue"
+"$shanhuo" experiment enable fewer-repeats --to "$engine_url"
 "$shanhuo" simulate --to "$engine_url" --catalogue "$work/catalogue/items.ndjson" \
-  --rate 50 --duration 30s
+  --rate 100 --duration 40s
 mkdir -p docs/img
 node tests/web/pictures.mjs "$engine_url" docs/img

@@ -247,6 +247,8 @@ function resultTests() {
       assert.match(boosted, /p 0\.012[^]*CUPED[^]*\+12\.8% 到 \+27\.2%/);
       assert.match(await text(page, '[data-metric=boosted] .verdict'), /确定变好/);
       assert.match(await text(page, '[data-metric=ctr]'), /还不能定[^]*最多差 5\.0%，确定守住了/);
+      const order = await page.locator('[data-metric] h3').allInnerTexts();
+      assert.deepEqual(order, ['点击率', '助力曝光']); // guardrails first
       assert.equal(await page.locator('.lift-chart').count(), 2);
       assert.equal(await page.locator('.lift-chart .limit').count(), 1);
       await hasNoHorizontalScroll(page);
@@ -282,7 +284,7 @@ function resultTests() {
     ctr.name = { 'zh-CN': kNasty, en: kNasty };
     const page = await openPage();
     await openResults(page);
-    assert.match(await text(page, '[data-metric=boosted]'), /确定变好[^]*还算不出[^]*相差 0\.02/);
+    assert.match(await text(page, '[data-metric=boosted]'), /确定变好[^]*算不出比例；相差 0\.02/);
     assert.equal(await page.locator('[data-metric=boosted] svg').count(), 0);
     assert.ok((await text(page, '[data-metric=ctr]')).includes(kNasty));
     await page.locator('[data-action=close]').click();

@@ -10,6 +10,8 @@ for (const [name, lang, width, height, dark] of [
   ['operator-desk', 'en', 1280, 900, false],
   ['operator-phone', 'zh', 375, 740, false],
   ['operator-confirm', 'en', 1280, 900, true],
+  ['results-desk', 'en', 1280, 900, false],
+  ['results-phone', 'zh', 375, 740, false],
 ]) {
   const colorScheme = dark ? 'dark' : 'light';
   const page = await browser.newPage({ viewport: { width, height }, colorScheme });
@@ -18,6 +20,10 @@ for (const [name, lang, width, height, dark] of [
   if (name === 'operator-confirm') {
     await page.locator('[data-action=toggle][data-kind=program]').nth(1).click();
     await page.locator('#dialog [data-action=apply]').waitFor();
+  }
+  if (name.startsWith('results')) {
+    await page.locator('[data-experiment=fewer-repeats] [data-action=results]').click();
+    await page.locator('#result-viewers').waitFor();
   }
   await page.screenshot({ path: `${folder}/${name}.png` });
   await page.close();

@@ -38,7 +38,9 @@ export function share(part: unknown, whole: unknown = 1): string {
   if (typeof part !== 'number' || typeof whole !== 'number') return kNone;
   if (!Number.isFinite(part) || !Number.isFinite(whole) || whole <= 0) return kNone;
   const percent = (part / whole) * 100;
-  return `${percent.toFixed(percent > 0 && percent < 99.95 ? 1 : 0)}%`;
+  const size = Math.abs(percent);
+  const shown = percent.toFixed(size >= 0.05 && size < 99.95 ? 1 : 0);
+  return `${shown === '-0' ? '0' : shown}%`;
 }
 
 // 0.123 -> "+12.3%", -0.04 -> "−4.0%": how much more or less.

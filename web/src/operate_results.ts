@@ -174,11 +174,11 @@ function liftChart(arm: Arm, limit: number | null, label: string): SVGElement {
     { class: 'lift-chart', viewBox: '0 0 100 26', preserveAspectRatio: 'none', role: 'img' },
     svg('title', {}, label),
     across(0, 'zero'),
-    ...(limit === null ? [] : [across(limit, 'limit')]),
     ...bar(sequential, 5, 5, 'any-time'),
     ...bar(fixed, 3, 9, 'one-look'),
-    ...tick(sequential, 3),
     ...bar(cuped, 18, 5, 'cuped'),
+    ...(limit === null ? [] : [across(limit, 'limit')]),
+    ...tick(sequential, 3),
     ...tick(cuped, 16),
   );
 }
@@ -206,7 +206,6 @@ function armBlock(arm: Arm, metric: Metric, w: ResultsWords): HTMLElement {
     w.guardrail(share(metric.limit), known(w.guardrailVerdict, arm.guardrail)),
   );
   const label = w.chartLabel(arm.key, rangeOf(sequential, w));
-  const oneLook = fixed ? `${w.oneLook} (p ${significant(fixed.p)})` : w.oneLook;
   return h(
     'div',
     { className: 'arm', 'data-arm': arm.key },
@@ -218,21 +217,21 @@ function armBlock(arm: Arm, metric: Metric, w: ResultsWords): HTMLElement {
     ),
     ...(arm.guardrail === '' ? [] : [h('div', { className: 'chips' }, guardrail)]),
     ...(sequential || fixed ? [liftChart(arm, limit, label)] : []),
-    h(
-      'table',
-      { className: 'lifts' },
-      h(
-        'tbody',
-        {},
-        liftRow('any-time', w.anyTime, sequential, w),
-        liftRow('one-look', oneLook, fixed, w),
-        liftRow('cuped', w.cuped, arm.cuped.sequential, w),
-      ),
-    ),
-    ...(sequential === null && absolute
-      ? [h('p', { className: 'hint' }, w.absolute(...spoken(absolute)))]
+    ...(sequential || fixed ? [liftTable(arm, w)] : []),
+    ...(sequential === null
+      ? [h('p', { className: 'hint' }, absolute ? w.absolute(...spoken(absolute)) : w.unknown)]
       : []),
   );
+}
+
+function liftTable({ plain, cuped }: Arm, w: ResultsWords): HTMLElement {
+  const oneLook = plain.fixed ? `${w.oneLook} (p ${significant(plain.fixed.p)})` : w.oneLook;
+  const rows = [
+    liftRow('any-time', w.anyTime, plain.sequential, w),
+    liftRow('one-look', oneLook, plain.fixed, w),
+    liftRow('cuped', w.cuped, cuped.sequential, w),
+  ];
+  return h('table', { className: 'lifts' }, h('tbody', {}, ...rows));
 }
 
 const spoken = ({ value, low, high }: Lift): [string, string, string] => [
@@ -299,6 +298,15 @@ function summary(results: Results, w: ResultsWords): HTMLElement {
   return h('p', { id: 'summary' }, better ? w.sumBetter : w.sumOpen);
 }
 
+// Guardrails first, what nothing is known of last.
+function byWeight(metrics: Metric[]): Metric[] {
+  const rank = ({ arms }: Metric): number => {
+    if (!arms.some(({ plain }) => plain.sequential)) return 2;
+    return arms.some(({ guardrail }) => guardrail !== '') ? 0 : 1;
+  };
+  return [...metrics].sort((a, b) => rank(a) - rank(b));
+}
+
 export function resultsView(results: Results, lang: Lang, w: ResultsWords): HTMLElement[] {
   const viewers = results.variations.reduce((sum, one) => sum + (one.viewers || 0), 0);
   const facts = [
@@ -313,7 +321,7 @@ export function resultsView(results: Results, lang: Lang, w: ResultsWords): HTML
     sampleRatio(results, w),
     viewersTable(results, w),
     h('ul', { className: 'facts' }, ...facts.map((text) => h('li', {}, text))),
-    ...results.metrics.map((metric) => metricBlock(metric, lang, w)),
+    ...byWeight(results.metrics).map((metric) => metricBlock(metric, lang, w)),
     ...phases,
   ];
 }
