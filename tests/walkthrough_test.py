@@ -115,6 +115,7 @@ class WalkThroughTest(unittest.TestCase):
         self.run_documented(f"shanhuo experiment approve {ID}")
         self.pass_time(2 * MINUTE_MS, lambda: self.shown()["coverage"] == 1)
         self.entered.clear()
+        self.see_page("the clock")  # may have been in this phase already
         self.live(700, lift)
         self.wait_counted()
         said = self.run_documented(f"shanhuo experiment results {ID}")

@@ -38,9 +38,10 @@ export async function eventually(check) {
 
 // A fresh phone: no storage from earlier tests. `noise` collects console errors, page errors and
 // foreign requests.
-export async function openPhone(base, { viewport = kPhone } = {}) {
+export async function openPhone(base, { viewport = kPhone, colorScheme = 'light' } = {}) {
   const context = await browser.newContext({
     viewport,
+    colorScheme,
     deviceScaleFactor: 2,
     hasTouch: true,
     acceptDownloads: true,

@@ -1,7 +1,15 @@
 // The operators' page against a running engine: what it switches, that engine has switched.
 import assert from 'node:assert/strict';
 import { eventually, hasNoHorizontalScroll, openPhone, picture, test, text } from './browser.mjs';
+import {
+  hasNotShifted,
+  hasReadableText,
+  isReachedByKeyboard,
+  survivesOffline,
+  watchShifts,
+} from './page_checks.mjs';
 
+const kShiftMax = 0.1; // numbers change meanwhile; up to here browsers call it good
 const base = process.env.SHANHUO_URL?.replace(/\/+$/, '');
 
 async function send(method, path, body) {
@@ -14,9 +22,10 @@ async function send(method, path, body) {
   return response.status === 204 ? {} : response.json();
 }
 
-async function openLive(viewport) {
-  const page = await openPhone(base, { viewport });
-  await page.goto(`${base}/operate?lang=en`);
+async function openLive(viewport, { lang = 'en', colorScheme } = {}) {
+  const page = await openPhone(base, { viewport, colorScheme });
+  await watchShifts(page);
+  await page.goto(`${base}/operate?lang=${lang}`);
   await page.locator('#report').waitFor();
   return page;
 }
@@ -106,18 +115,33 @@ async function showsResults(width) {
 }
 
 export function operatorLiveTests() {
-  test('programs stand as the engine has them, at both widths, without noise', async () => {
-    const { programs } = await send('GET', '/v1/programs');
-    for (const width of [1280, 375]) {
-      const page = await openLive({ width, height: 900 });
+  for (const [width, lang, colorScheme] of [
+    [1280, 'en', 'light'],
+    [1280, 'zh', 'dark'],
+    [375, 'en', 'dark'],
+    [375, 'zh', 'light'],
+  ]) {
+    test(`programs stand as the engine has them: ${width} px, ${lang} ${colorScheme}`, async () => {
+      const { programs } = await send('GET', '/v1/programs');
+      const page = await openLive({ width, height: 900 }, { lang, colorScheme });
       assert.equal(await page.locator('#programs > li').count(), programs.length);
-      for (const { id, name } of programs) {
-        assert.ok((await text(page, `[data-program="${id}"] h3`)).includes(name.en), id);
+      for (const { id, name, label } of programs) {
+        const card = await text(page, `[data-program="${id}"]`);
+        const language = lang === 'en' ? 'en' : 'zh-CN';
+        assert.ok(card.includes(name[language]), id);
+        assert.ok(!label || card.includes(label[language]), id);
       }
       await hasNoHorizontalScroll(page);
+      await hasReadableText(page);
+      await hasNotShifted(page, kShiftMax);
       assert.deepEqual(page.noise, []);
-      await picture(page, `operate-live-${width}`);
-    }
+      await picture(page, `operate-live-${width}-${colorScheme}`);
+    });
+  }
+  test('Tab reaches every control, and without a line the last numbers stay', async () => {
+    const page = await openLive({ width: 1280, height: 900 });
+    await isReachedByKeyboard(page);
+    await survivesOffline(page, '#programs');
   });
   test('a program and all boosting are switched off and on again', async () => {
     await rankPages(viewersNamed('tried', 30)); // to be tried out on

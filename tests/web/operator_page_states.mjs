@@ -2,6 +2,13 @@
 import assert from 'node:assert/strict';
 import { eventually, hasNoHorizontalScroll, openPhone, picture, test, text } from './browser.mjs';
 import { enterToken } from './browser.mjs';
+import {
+  hasNotShifted,
+  hasReadableText,
+  isReachedByKeyboard,
+  survivesOffline,
+  watchShifts,
+} from './page_checks.mjs';
 import { freshWorld, kOperatorToken, startFakeOperator } from './fake_operator.mjs';
 
 let fake;
@@ -15,8 +22,9 @@ export async function freshOperator() {
 }
 export const closeOperator = () => fake?.close();
 
-async function openPage({ viewport = kWide, more = '' } = {}) {
-  const page = await openPhone(fake.url, { viewport });
+async function openPage({ viewport = kWide, more = '', colorScheme } = {}) {
+  const page = await openPhone(fake.url, { viewport, colorScheme });
+  await watchShifts(page);
   await page.goto(`${fake.url}/operate${more}`);
   if (fake.world.token !== '') await enterToken(page, kOperatorToken);
   await page.locator('#report').waitFor();
@@ -105,6 +113,7 @@ export function operatorTests() {
   keyboardTests();
   resultTests();
   rampTests();
+  everywhereTests();
 }
 
 function failureTests() {
@@ -334,5 +343,67 @@ function rampTests() {
   test('what viewers see on the items of a program stands on its card', async () => {
     const page = await openPage();
     assert.match(await kiwi(page), /公益: 助农好物/);
+  });
+}
+
+// Each question of the page, as its dialog shows it, with what to wait for.
+const kQuestions = [
+  ['[data-program=shibadong-kiwi] [data-action=toggle]', '#tried'],
+  ['[data-program=cold-start] [data-action=toggle]', '#tried'],
+  ['[data-experiment=stronger-boost] [data-action=results]', '#result-viewers'],
+  ['[data-experiment=stronger-boost] [data-action=history]', '.history'],
+];
+
+function everywhereTests() {
+  for (const colorScheme of ['light', 'dark']) {
+    for (const [viewport, more] of [
+      [kWide, '?lang=en'],
+      [kNarrow, '?lang=zh'],
+    ]) {
+      const name = `${colorScheme}, ${viewport.width} px`;
+      test(`${name}: text can be read, in alarm and with every question open`, async () => {
+        fake.world.errors = ['programs/a.yaml:12:5: goals[0].unit: is "look"'];
+        fake.world.degraded = { timeout: 3 };
+        fake.world.programs[0].blocked = true;
+        fake.world.results.metrics[1].variations[1].guardrail = 'breached';
+        fake.world.results.sample_ratio.alarm = true;
+        const page = await openPage({ viewport, more, colorScheme });
+        await hasReadableText(page);
+        for (const [button, shown] of kQuestions) {
+          await page.locator(button).click();
+          await page.locator(shown).waitFor();
+          await hasReadableText(page);
+          await hasNoHorizontalScroll(page);
+          await page.locator('#dialog [data-action=close]').click();
+        }
+        await picture(page, `operate-${colorScheme}-${viewport.width}`);
+        fake.world.mode = 'down';
+        await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+        await page.locator('#banner').waitFor();
+        await hasReadableText(page);
+      });
+    }
+  }
+  test('nothing moves by itself, neither at first nor when numbers change', async () => {
+    for (const viewport of [kWide, kNarrow]) {
+      fake.world = freshWorld();
+      fake.world.token = '';
+      const page = await openPage({ viewport });
+      fake.world.programs[0].goals[0].delivered = 66000;
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+      await eventually(async () => assert.match(await kiwi(page), /66,000/));
+      await hasNotShifted(page);
+    }
+  });
+  test('Tab alone reaches every control, of the page and of a dialog', async () => {
+    const page = await openPage();
+    await isReachedByKeyboard(page);
+    await page.locator('[data-experiment=stronger-boost] [data-action=results]').click();
+    await page.locator('#result-viewers').waitFor();
+    await isReachedByKeyboard(page);
+  });
+  test('without a line the last numbers stay, and it says so', async () => {
+    const page = await openPage();
+    await survivesOffline(page, '#programs');
   });
 }
