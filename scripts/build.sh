@@ -41,7 +41,7 @@ echo "build: $dir is up to date ($SECONDS s)"
 
 web_is_stale() {
   [[ ! -e web/dist/creator.html || ! -e build/web.stamp ]] ||
-    [[ -n $(find web/src web/build.mjs web/package-lock.json -newer build/web.stamp -print -quit) ]]
+    [[ -n $(find web/src web/*.mjs web/package-lock.json -newer build/web.stamp -print -quit) ]]
 }
 if [[ $preset == release && $# -eq 0 ]] && web_is_stale; then
   touch build/web.stamp.new  # before it is read: what changes meanwhile is built the next time

@@ -117,7 +117,7 @@ run_web() {
     echo "0 passed, 1 failed"
     status=1
   fi
-  for page in creator operator; do
+  for page in creator operator impact; do
     node "tests/web/${page}_page_test.mjs" 2>&1 || status=1
   done
   work=$(mktemp -d)
@@ -130,7 +130,7 @@ run_web() {
     start_engine "$work/log" --config "$work/config/engine.yaml" --set clock=wall \
       --data-dir "$work/data" --listen 127.0.0.1:0
     trap 'stop_children "$engine_pid"' EXIT
-    for page in creator operator; do
+    for page in creator operator impact; do
       SHANHUO_URL=$engine_url node "tests/web/${page}_page_test.mjs" 2>&1
     done
   ) || status=1

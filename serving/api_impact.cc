@@ -6,6 +6,7 @@
 #include "serving/exposure_json.h"
 #include "serving/impact.h"
 #include "serving/query_params.h"
+#include "serving/rank_codec.h"
 
 namespace shanhuo {
 namespace {
@@ -13,22 +14,37 @@ namespace {
 constexpr Millis kMonth{30 * kDay.count()};
 constexpr std::string_view kColumns =
     "served,viewable,boosted_viewable,clicks,orders,boosted_orders,amount_fen,income_fen,"
-    "households,donated_fen";
+    "households,donated_fen,weight_g";
 
-std::array<int64_t, 10> row_of(const ImpactNumbers& numbers) {
+constexpr std::string_view kHouseholds = "households";
+
+std::array<int64_t, 11> row_of(const ImpactNumbers& numbers) {
   const Counts& c = numbers.counts;
-  return {c.served,           c.viewable,         c.boosted_viewable, c.clicks,
-          c.orders,           c.boosted_orders,   c.amount_fen,       numbers.income_fen,
-          numbers.households, numbers.donated_fen};
+  return {c.served,           c.viewable,          c.boosted_viewable, c.clicks,
+          c.orders,           c.boosted_orders,    c.amount_fen,       numbers.income_fen,
+          numbers.households, numbers.donated_fen, numbers.weight_g};
 }
 
-void write_row(JsonWriter& json, const ImpactNumbers& numbers) {
+void write_row(JsonWriter& json, const ImpactNumbers& numbers, bool of_a_step = false) {
   std::string_view names = kColumns;
   for (const int64_t number : row_of(numbers)) {
     const size_t end = std::min(names.find(','), names.size());
-    json.field(names.substr(0, end), number);
+    const std::string_view name = names.substr(0, end);
+    if (!of_a_step || name != kHouseholds) json.field(name, number);
     names.remove_prefix(std::min(end + 1, names.size()));
   }
+}
+
+void write_series(JsonWriter& json, const std::map<int64_t, ImpactNumbers>& series) {
+  json.key("series");
+  json.begin_array();
+  for (const auto& [ts_ms, numbers] : series) {
+    json.begin_object();
+    json.field("ts_ms", ts_ms);
+    write_row(json, numbers, true);
+    json.end_object();
+  }
+  json.end_array();
 }
 
 void write_equity(JsonWriter& json, const ImpactEquity& equity) {
@@ -60,6 +76,10 @@ ImpactQuery read_query(const HttpRequest& request, Millis now, std::vector<Field
   query.by = by.value_or(ImpactBy::kCounty);
   query.to = now + Millis(1);
   read_period(request, kMonth, query.from, query.to, errors);
+  if (const auto step = request.param("step")) {
+    query.step = parse_exposure_step(*step);
+    if (!query.step) errors.push_back({"?step", "must be hour or day"});
+  }
   return query;
 }
 
@@ -94,6 +114,15 @@ std::string name_of(const std::string& key, const Subject& subject) {
   return item == nullptr ? "" : item->item.title;
 }
 
+// "ad" or "public_good", as the program's items are marked; empty: they are not.
+std::string_view label_of(const std::string& key, const Subject& subject) {
+  if (subject.query.by != ImpactBy::kProgram) return "";
+  for (const auto& program : subject.world.programs().programs) {
+    if (program->id.view() == key) return label_kind_name(program->label.kind);
+  }
+  return "";
+}
+
 std::string as_csv(const ImpactReport& report, const Subject& subject) {
   std::string out = "key,name," + std::string(kColumns) + "\r\n";
   for (const auto& [key, numbers] : report.groups) {
@@ -121,10 +150,12 @@ std::string as_json(const ImpactReport& report, const Subject& subject) {
     json.begin_object();
     json.field("key", key);
     if (const std::string name = name_of(key, subject); !name.empty()) json.field("name", name);
+    if (const auto label = label_of(key, subject); !label.empty()) json.field("label", label);
     write_row(json, numbers);
     json.end_object();
   }
   json.end_array();
+  if (subject.query.step) write_series(json, report.series);
   if (report.equity) write_equity(json, *report.equity);
   json.field("user_loss_ratio", subject.user_loss_ratio);
   json.end_object();

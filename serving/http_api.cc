@@ -112,6 +112,7 @@ struct HttpApi::Table {
       Route{"GET", "/", kOpen, false, &HttpApi::page},
       Route{"GET", "/creator", kOpen, false, &HttpApi::page},
       Route{"GET", "/operate", kOpen, false, &HttpApi::page},
+      Route{"GET", "/impact", kOpen, false, &HttpApi::page},
       Route{"GET", "/static/*", kOpen, false, &HttpApi::page},
       Route{"GET", "/favicon.ico", kOpen, false, &HttpApi::favicon},
   };

@@ -7,6 +7,7 @@
 
 #include "features/counties.h"
 #include "serving/ledger_lines.h"
+#include "serving/pack_weight.h"
 #include "streaming/json.h"
 
 namespace shanhuo {
@@ -90,7 +91,7 @@ class ImpactSums {
         sources_.features.exposure({.items = {entry.index},
                                     .from = query_.from,
                                     .to = query_.to,
-                                    .step = ExposureStep::kDay,
+                                    .step = query_.step.value_or(ExposureStep::kDay),
                                     .by = by_program ? ExposureBy::kProgram : ExposureBy::kNone},
                                    sources_.world.catalogue(), sources_.stored);
     if (!report.ok()) return report.error();
@@ -103,6 +104,7 @@ class ImpactSums {
     const Counts& counts = report.value().totals.counts;
     if (counts == Counts()) return {};
     add(item, counts, report_.totals, all_households_);
+    if (query_.step) add_series(item, report.value().series);
     if (key) add(item, counts, report_.groups[*key], households_[*key]);
     for (const ExposureGroup& group : report.value().groups) {
       const auto name = programs_.find(group.hash);
@@ -116,10 +118,28 @@ class ImpactSums {
   static void add(const Item& item, const Counts& counts, ImpactNumbers& numbers,
                   Households& households) {
     numbers.counts += counts;
+    if (counts.orders > 0) numbers.weight_g += counts.orders * pack_grams(item.title);
     if (!item.benefit || counts.orders <= 0) return;
     numbers.income_fen += counts.orders * item.benefit->income_per_order.count();
     int64_t& most = households[item.creator_id.str()];
     most = std::max(most, item.benefit->households);
+  }
+
+  void add_series(const Item& item, const std::vector<ExposurePoint>& series) {
+    const int64_t income = item.benefit ? item.benefit->income_per_order.count() : 0;
+    const int64_t grams = pack_grams(item.title);
+    for (const ExposurePoint& point : series) {
+      ImpactNumbers& numbers = report_.series[point.ts.count()];
+      numbers.counts += point.numbers.counts;
+      numbers.income_fen += point.numbers.counts.orders * income;
+      numbers.weight_g += point.numbers.counts.orders * grams;
+    }
+  }
+
+  // The start of the step that a moment belongs to.
+  int64_t step_of(Millis ts) const {
+    if (query_.step == ExposureStep::kHour) return start_of_hour(hour_of(ts)).count();
+    return start_of_day(day_of(ts)).count();
   }
 
   void add_entry(const std::string& body) {
@@ -135,6 +155,7 @@ class ImpactSums {
     entry.value().find("cause").get(cause);
     entry.value().find("item").get(item);
     report_.totals.donated_fen += fen;
+    if (query_.step) report_.series[step_of(Millis(ts))].donated_fen += fen;
     if (query_.by == ImpactBy::kCause) report_.groups[std::string(cause)].donated_fen += fen;
     const auto giver = givers_.find(item);
     if (query_.by != ImpactBy::kCause && giver != givers_.end()) {

@@ -6,8 +6,12 @@
 // items of one creator the largest number counts, since they are the same people. donated_fen:
 // donations less claw-backs whose order or refund happened in the time asked for.
 //
+// weight_g: orders times what the item's title says a pack weighs (pack_weight.h).
+//
 // By program, counts are those of exposures that a valid token gives to it; donations are not known
 // by program. By cause, an item belongs to the one that it donates to.
+//
+// As a series by hour or day: the same sums but for households, which are not a sum over time.
 //
 // Reads some hours of each item: about 10 us an item. Thread-safe; of no use on a serving thread.
 #pragma once
@@ -32,6 +36,7 @@ std::string_view impact_by_name(ImpactBy by);
 struct ImpactQuery {
   ImpactBy by = ImpactBy::kCounty;
   Millis from, to;  // rollups: whole hours, as ExposureQuery; donations: [from, to)
+  std::optional<ExposureStep> step{};  // of the series; none: there is none
 };
 
 struct ImpactNumbers {
@@ -39,6 +44,7 @@ struct ImpactNumbers {
   int64_t income_fen = 0;
   int64_t households = 0;
   int64_t donated_fen = 0;
+  int64_t weight_g = 0;
 };
 
 // How evenly viewable exposures fall on the counties, of the 832, that have an item.
@@ -51,6 +57,7 @@ struct ImpactEquity {
 
 struct ImpactReport {
   ImpactNumbers totals;
+  std::map<int64_t, ImpactNumbers> series;      // by the step's start [ms]; households are 0
   std::map<std::string, ImpactNumbers> groups;  // by county code, program, cause or creator id
   std::optional<ImpactEquity> equity;           // by county
 };

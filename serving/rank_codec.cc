@@ -164,12 +164,16 @@ void write_versions(JsonWriter& json, const RankVersions& versions) {
 
 }  // namespace
 
+std::string_view label_kind_name(LabelKind kind) {
+  if (kind == LabelKind::kNone) return "";
+  return kind == LabelKind::kAd ? "ad" : "public_good";
+}
+
 std::optional<ShownLabel> shown_label(const SlateItem& item, const ProgramSet& programs) {
   if (item.programs.empty()) return std::nullopt;
   const Label& label = programs.programs[static_cast<size_t>(item.programs.front())]->label;
   if (label.kind == LabelKind::kNone) return std::nullopt;
-  return ShownLabel{label.kind == LabelKind::kAd ? "ad" : "public_good",
-                    label.zh.empty() ? label.en : label.zh};
+  return ShownLabel{label_kind_name(label.kind), label.zh.empty() ? label.en : label.zh};
 }
 
 bool decode_rank_call(json::Value body, const RankLimits& limits, RankCall& call,

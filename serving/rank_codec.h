@@ -58,6 +58,9 @@ struct ShownExperiment {
   std::string_view reason;  // OpenFeature's code
 };
 
+// "ad" or "public_good"; empty for kNone.
+std::string_view label_kind_name(LabelKind kind);
+
 // The label of the first program that the item counts for, if that has one.
 struct ShownLabel {
   std::string_view kind;

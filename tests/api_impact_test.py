@@ -11,9 +11,9 @@ from engine_process import DAY_MS, T0, EngineTest, Events, good, program
 
 HOUR_MS = 3_600_000
 COLUMNS = ("served", "viewable", "boosted_viewable", "clicks", "orders", "boosted_orders",
-           "amount_fen", "income_fen", "households", "donated_fen")
+           "amount_fen", "income_fen", "households", "donated_fen", "weight_g")
 ITEMS = {
-    "kiwi": {"creator_id": "anna", "county": "433124", "category": "fruit",
+    "kiwi": {"title": "猕猴桃 5斤装", "creator_id": "anna", "county": "433124", "category": "fruit",
              "benefit": {"households": 40, "income_fen_per_order": 300},
              "donation": {"cause": "school", "permille": 50}},
     "plum": {"creator_id": "anna", "county": "433124", "category": "fruit",
@@ -31,7 +31,8 @@ def groups_of(answer):
 
 
 class ImpactTest(EngineTest):
-    PROGRAMS = {"fruits": program("fruits", items="{category: fruit}"),
+    PROGRAMS = {"fruits": program("fruits", items="{category: fruit}",
+                                  label="{kind: ad, zh-CN: 广告}"),
                 "all": program("all", items="{kind: farm_good}")}
     SETTINGS = {"clock": "caller"}
 
@@ -89,6 +90,7 @@ class ImpactTest(EngineTest):
         orders = [row for row in chosen if row["orders"]]
         total["income_fen"] = sum(ITEMS[row["item"]].get("benefit", {}).get(
             "income_fen_per_order", 0) for row in orders)
+        total["weight_g"] = 2500 * sum(row["item"] == "kiwi" for row in orders)
         most = {}
         for row in orders:
             fields = ITEMS[row["item"]]
@@ -129,6 +131,7 @@ class ImpactTest(EngineTest):
         self.assertEqual(set(groups), {"all", "fruits"})
         for name, group in groups.items():
             self.assertEqual(group["name"], "山货")
+            self.assertEqual(group["label"], "ad" if name == "fruits" else "public_good")
             rows = self.rows(lambda row, name=name: name in row["programs"])
             self.assert_numbers(group, rows, donated=False)
         self.assertEqual(answer["totals"]["donated_fen"], self.wanted(self.sent)["donated_fen"])
@@ -151,6 +154,21 @@ class ImpactTest(EngineTest):
         totals = self.engine.expect(200, "GET", target).json["totals"]
         self.assert_numbers(totals, self.rows(
             lambda row: begin <= row["ts"] < begin + 2 * HOUR_MS))
+
+    def test_a_series_has_the_same_sums_by_hour_and_by_day(self):
+        for step, width in (("hour", HOUR_MS), ("day", DAY_MS)):
+            series = self.ask(f"&step={step}").json["series"]
+            starts = [point["ts_ms"] for point in series]
+            self.assertEqual(starts, sorted({
+                (row["ts"] + 8 * HOUR_MS) // width * width - 8 * HOUR_MS for row in self.sent}))
+            for point in series:
+                rows = self.rows(lambda row, at=point["ts_ms"], width=width:
+                                 at <= row["ts"] < at + width)
+                wanted = self.wanted(rows)
+                del wanted["households"]
+                self.assertEqual({name: point[name] for name in wanted}, wanted)
+        self.assertNotIn("series", self.ask().json)
+        self.assert_refused(self.ask("&step=minute"), 422, "?step")
 
     def test_a_table_for_spreadsheets(self):
         answer = self.ask("&by=creator", accept="text/csv")

@@ -88,6 +88,7 @@ const std::map<std::string, std::set<Who>> kTable = {
     {"GET /", kOpenToAll},
     {"GET /creator", kOpenToAll},
     {"GET /operate", kOpenToAll},
+    {"GET /impact", kOpenToAll},
     {"GET /static/*", kOpenToAll},
     {"GET /favicon.ico", kOpenToAll},
 };

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "serving/impact.h"
+#include "serving/pack_weight.h"
 
 namespace shanhuo {
 namespace {
@@ -60,6 +61,22 @@ TEST(Impact, IsByWhatTheContractNames) {
     EXPECT_EQ(impact_by_name(parse_impact_by(name).value()), name);
   }
   EXPECT_FALSE(parse_impact_by("item"));
+}
+
+TEST(PackWeight, IsWhatTheTitleSays) {
+  EXPECT_EQ(pack_grams("十八洞猕猴桃 现摘现发 5斤装 产地直发"), 2'500);
+  EXPECT_EQ(pack_grams("2个16斤装"), 8'000);
+  EXPECT_EQ(pack_grams("岩羊奶粉400克"), 400);
+  EXPECT_EQ(pack_grams("大米 10公斤装"), 10'000);
+  EXPECT_EQ(pack_grams("Tea 0.5 kg, 3斤 box"), 500);
+  EXPECT_EQ(pack_grams("80g*3"), 80);
+}
+
+TEST(PackWeight, IsNothingWithoutAWeight) {
+  for (const std::string_view title : {"", "5", "12枚礼盒", "5gift boxes", "2026年新茶", "斤斤计较",
+                                       "99999999999999999999斤", "...3"}) {
+    EXPECT_EQ(pack_grams(title), 0) << title;
+  }
 }
 
 }  // namespace

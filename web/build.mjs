@@ -6,8 +6,9 @@ import { basename, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { mapPlugin } from './map_data.mjs';
 
-const kPages = ['creator', 'operate'];
+const kPages = ['creator', 'operate', 'impact'];
 const kFirstLoadBytesMax = 400_000; // of a page with all that it loads, as brotli sends it
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -38,6 +39,7 @@ const built = await build({
   target: ['es2020', 'chrome86', 'safari14.1'],
   charset: 'utf8',
   legalComments: 'eof',
+  plugins: [mapPlugin],
   define: { 'process.env.NODE_ENV': '"production"' },
 });
 

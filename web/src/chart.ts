@@ -1,6 +1,6 @@
-// Exposure over time: served and viewable as nested bars, boosted as a line. Only the parts of
-// ECharts that this needs. The tooltip is drawn on the canvas (richText), so a strict CSP holds.
-// The legend is HTML, in creator.html; style.css colors both.
+// Charts: exposure over time (served and viewable as nested bars, boosted as a line), and what
+// other pages draw with the same parts. Only the parts of ECharts that this needs. The tooltip is
+// drawn on the canvas (richText), so a strict CSP holds. Legends are HTML; style.css colors both.
 import { BarChart, LineChart } from 'echarts/charts';
 import { GridComponent, TooltipComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
@@ -22,7 +22,7 @@ const kStepMs = { hour: 3_600_000, day: 86_400_000 };
 const kPointsMax = 1_000; // 40 days of hours; more would not be readable at any width
 
 // Colors are style.css's, light or dark.
-function color(name: string): string {
+export function color(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
@@ -81,7 +81,8 @@ function seriesOf(points: Point[], words: Words) {
   }));
 }
 
-function optionOf(points: Point[], step: string, lang: Lang, words: Words) {
+// What all charts over labels look like; `format` says the numbers.
+export function optionOf(labels: string[], series: object[], format: (value: unknown) => string) {
   const text = { color: color('soft'), fontSize: 12 };
   return {
     animation: false,
@@ -100,28 +101,27 @@ function optionOf(points: Point[], step: string, lang: Lang, words: Words) {
       textStyle: { fontSize: 12, color: color('ink') },
       backgroundColor: color('card'),
       borderColor: color('edge'),
-      valueFormatter: count,
+      valueFormatter: format,
     },
     xAxis: {
       type: 'category',
-      data: points.map((p) => bucket(p.ts_ms, step, lang, false)),
+      data: labels,
       axisTick: { show: false },
       axisLabel: { ...text, hideOverlap: true },
       axisLine: { lineStyle: { color: color('edge') } },
     },
     yAxis: {
       type: 'value',
-      minInterval: 1,
       splitNumber: 4,
-      axisLabel: { ...text, formatter: count },
+      axisLabel: { ...text, formatter: format },
       splitLine: { lineStyle: { color: color('line') } },
     },
-    series: seriesOf(points, words),
+    series,
   };
 }
 
 // A chart in `element`, drawn by draw(); follows the element's size.
-export class ExposureChart {
+export class Chart {
   private readonly element_: HTMLElement;
   private chart_: ReturnType<typeof init> | null = null;
 
@@ -130,9 +130,16 @@ export class ExposureChart {
     new ResizeObserver(() => this.chart_?.resize()).observe(element);
   }
 
-  // Requires: the element is visible. points: of filled().
-  draw(points: Point[], step: string, lang: Lang, words: Words): void {
+  // Requires: the element is visible. option: of optionOf().
+  draw(option: Record<string, unknown>): void {
     this.chart_ ??= init(this.element_, undefined, { renderer: 'canvas' });
-    this.chart_.setOption(optionOf(points, step, lang, words));
+    this.chart_.setOption(option);
   }
+}
+
+// points: of filled().
+export function exposureOption(points: Point[], step: string, lang: Lang, words: Words) {
+  const labels = points.map((p) => bucket(p.ts_ms, step, lang, false));
+  const option = optionOf(labels, seriesOf(points, words), count);
+  return { ...option, yAxis: { ...option.yAxis, minInterval: 1 } };
 }

@@ -1,19 +1,13 @@
 // A creator's exposure, for a farmer with a phone: live_page.ts asks and keeps, report.ts and
 // chart.ts draw. Address: /creator?id=<creator_id>, optionally &lang=en and &to=<ms>, the end of
 // the ranges (for replayed or simulated days).
-import {
-  ApiError,
-  type Exposure,
-  type Range,
-  fetchCsv,
-  fetchExposure,
-  idIsValid,
-} from './api.js';
-import { ExposureChart, filled } from './chart.js';
+import { ApiError, type Exposure, type Range, fetchCsv, fetchExposure, idIsValid } from './api.js';
+import { Chart, exposureOption, filled } from './chart.js';
 import { byId as $ } from './dom.js';
 import { count } from './format.js';
 import { LivePage } from './live_page.js';
 import * as report from './report.js';
+import { saveCsv } from './save.js';
 import { type Words, words } from './words.js';
 
 const kHourMs = 3_600_000;
@@ -34,7 +28,7 @@ interface Answer {
 
 const query = new URLSearchParams(location.search);
 const id = query.get('id') ?? '';
-const chart = new ExposureChart($('chart'));
+const chart = new Chart($('chart'));
 const state = { range: 'day', by: 'item', allItems: false }; // `by`: what the table has rows of
 const nameNow = () => `${state.range}/${state.by}`;
 
@@ -108,7 +102,7 @@ function renderReport({ exposure, range }: Answer): void {
     w.chartLabel(count(totals.served), count(totals.viewable), count(totals.boosted_viewable)),
   );
   // The chart measures its element, so it comes after everything is laid out.
-  if (points.length > 0) chart.draw(points, range.step, lang, w);
+  if (points.length > 0) chart.draw(exposureOption(points, range.step, lang, w));
 }
 
 async function downloadCsv() {
@@ -118,14 +112,7 @@ async function downloadCsv() {
   try {
     const range = page.data.value.range;
     const text = await fetchCsv(id, range, page.token);
-    // The mark in front makes spreadsheets read Chinese as UTF-8.
-    const url = URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv;charset=utf-8' }));
-    const safeId = id.replace(/[^\p{L}\p{N}_-]/gu, '_');
-    Object.assign(document.createElement('a'), {
-      href: url,
-      download: `exposure-${safeId}-${state.range}.csv`,
-    }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    saveCsv(text, `exposure-${id}-${state.range}`);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     page.fail(error);

@@ -75,3 +75,31 @@ export function moment(ms: number, lang: Lang): string {
   if (!Number.isFinite(ms)) return kNone;
   return `${formats[lang].date.format(ms)} ${formats[lang].hour.format(ms)}`;
 }
+
+// Large numbers in the units that people use: 万 and 亿, or thousands and millions; three digits of
+// them, the rest is left to a table. Smaller ones as count().
+const kCompactFrom = 10_000;
+const compact = {
+  zh: new Intl.NumberFormat('zh-CN', { notation: 'compact', maximumSignificantDigits: 3 }),
+  en: new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 }),
+};
+
+export function people(value: unknown, lang: Lang): string {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return kNone;
+  if (Math.abs(value) < kCompactFrom) return count(value);
+  return compact[lang].format(value);
+}
+
+// fen -> "¥12.3万"; below 10,000 yuan as yuan().
+export function money(fen: unknown, lang: Lang): string {
+  if (typeof fen !== 'number' || Math.abs(fen) < kCompactFrom * 100) return yuan(fen);
+  return `${fen < 0 ? '-' : ''}¥${compact[lang].format(Math.abs(fen) / 100)}`;
+}
+
+// Grams as 斤 of 500 g, or kilograms.
+export function weight(grams: unknown, lang: Lang): string {
+  if (typeof grams !== 'number' || !Number.isFinite(grams)) return kNone;
+  const [unit, name] = lang === 'zh' ? [500, '斤'] : [1000, 'kg'];
+  const value = grams / unit;
+  return `${people(value < 100 ? Math.round(value * 10) / 10 : Math.round(value), lang)} ${name}`;
+}
