@@ -83,7 +83,9 @@ export async function hasNotShifted(page, most = 0) {
 export async function isReachedByKeyboard(page) {
   const controls = await page.evaluate(() => {
     const root = document.querySelector('dialog[open]') ?? document.body;
-    const all = [...root.querySelectorAll('button, input, select, a[href], summary, [tabindex="0"]')];
+    const all = [
+      ...root.querySelectorAll('button, input, select, a[href], summary, [tabindex="0"]'),
+    ];
     const seen = all.filter((e) => e.checkVisibility() && !e.disabled);
     seen.forEach((element, n) => element.setAttribute('data-tab-check', n));
     document.activeElement?.blur();
