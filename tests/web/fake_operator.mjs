@@ -181,8 +181,8 @@ export function freshWorld() {
       },
     ],
     texts: {
-      r1: 'id: stronger-boost\ncoverage: 0.5\nenabled: true\n',
-      r2: 'id: stronger-boost\ncoverage: 0.8\nenabled: true\n',
+      r1: 'id: stronger-boost\ncoverage: 0.5 # half\nenabled: false\nvariations:\n  - {key: a}\n',
+      r2: 'id: stronger-boost\ncoverage: 0.8\nenabled: true\nvariations:\n  - {key: b}\n',
     },
     dryRun: kDryRun, // null: too few requests
     results: freshResults(),

@@ -227,8 +227,8 @@ function keyboardTests() {
     });
     await page.locator('[data-action=revert]').click();
     await apply(page).waitFor();
-    assert.match(await text(page, '.diff .removed'), /- coverage: 0\.8/);
-    assert.match(await text(page, '.diff .added'), /\+ coverage: 0\.5/);
+    assert.equal(await text(page, '#diff-said'), '覆盖从 80.0% 到 50.0%；关闭；改了 分组');
+    assert.match(await text(page, '.diff'), /- coverage: 0\.8[^]*\+ coverage: 0\.5 # half/);
     await apply(page).click();
     await page.locator('#dialog').waitFor({ state: 'hidden' });
     assert.deepEqual(writes().at(-1).body, { to: 'r1', if_revision: 'r2' });

@@ -1,6 +1,7 @@
 // Changes in plain words: one that is tried on recorded requests before it is made (POST
 // ...:dry_run), the steps of a ramp, and what the history says ("enabled: true -> false; ...").
 import { type Json, isObject, numberOf, objectsOf, textOf } from './api.js';
+import type { DiffLine } from './diff.js';
 import { h, known } from './dom.js';
 import { type Lang, count, moment, share, significant } from './format.js';
 import type { ChangeWords } from './operate_change_words.js';
@@ -108,12 +109,30 @@ const rampSwitch = ({ state }: Ramp, w: ChangeWords): [string, string] =>
 const kDifference = /(?:^|; )([a-z_]+): (.*?) -> (.*?)(?=; |$)/g;
 
 function spokenDifference(key: string, from: string, to: string, w: ChangeWords): string {
-  if (key === 'enabled') return to === 'false' ? w.switchedOff : w.switchedOn;
+  if (key === 'enabled' && from !== to) return to === 'false' ? w.switchedOff : w.switchedOn;
   const [before, after] = [Number(from), Number(to)];
-  const numbers = Number.isFinite(before) && Number.isFinite(after);
+  const numbers = from !== '' && to !== '' && Number.isFinite(before) && Number.isFinite(after);
   if (key === 'coverage' && numbers) return w.coverage(share(before), share(after));
   if (key === 'priority' && numbers) return w.priority(count(before), count(after));
   return w.changed(known(w.key, key));
+}
+
+// What a difference of two YAML texts comes to, by keys of their top level.
+export function spokenDiff(lines: DiffLine[], w: ChangeWords): string {
+  const changed = new Map<string, { from: string; to: string }>();
+  const last = { from: '', to: '' }; // the key that a deeper line belongs to
+  for (const { sign, text } of lines) {
+    const [, key, value = ''] = /^([a-z_]+):\s*([^#]*)/.exec(text) ?? [];
+    if (key !== undefined && sign !== '+') last.from = key;
+    if (key !== undefined && sign !== '-') last.to = key;
+    const side = sign === '-' ? 'from' : 'to';
+    if (sign === ' ' || last[side] === '' || /^\s*(#|$)/.test(text)) continue;
+    const found = changed.get(last[side]) ?? { from: '', to: '' };
+    if (key !== undefined) found[side] = value.trim();
+    changed.set(last[side], found);
+  }
+  const spoken = [...changed].map(([key, { from, to }]) => spokenDifference(key, from, to, w));
+  return [...new Set(spoken)].join(w.semicolon);
 }
 
 // Who did what, in words; `detail` is what the engine wrote, where it says more.

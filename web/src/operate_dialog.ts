@@ -12,7 +12,7 @@ import {
 import { diff } from './diff.js';
 import { byId as $, h, known, morph } from './dom.js';
 import { count, share } from './format.js';
-import { triedView } from './operate_changes.js';
+import { spokenDiff, triedView } from './operate_changes.js';
 import {
   type Experiment,
   type Program,
@@ -297,19 +297,24 @@ export class Dialog {
     return textOf((await this.get(`${at}?revision=${encodeURIComponent(revision)}`)).yaml);
   }
 
-  private async diffBlock(id: string, from: string, to: string): Promise<HTMLElement> {
+  // In words, then line by line.
+  private async diffBlock(id: string, from: string, to: string): Promise<HTMLElement[]> {
     const [before, after] = await Promise.all([this.textAt(id, from), this.textAt(id, to)]);
-    if (before === after) return h('p', {}, this.w.diffSame);
-    const lines = diff(before, after).map(({ sign, text }) => {
+    if (before === after) return [h('p', {}, this.w.diffSame)];
+    const found = diff(before, after);
+    const lines = found.map(({ sign, text }) => {
       const name = sign === '+' ? 'added' : sign === '-' ? 'removed' : 'kept';
       return h('div', { className: name }, `${sign} ${text}`);
     });
-    return h('div', { className: 'diff code scroll', tabindex: 0 }, ...lines);
+    return [
+      h('p', { id: 'diff-said' }, spokenDiff(found, this.w.changes)),
+      h('div', { className: 'diff code scroll', tabindex: 0 }, ...lines),
+    ];
   }
 
   private async showDiff(id: string, from: string, to: string, mine: number): Promise<void> {
     const block = await this.diffBlock(id, from, to);
-    if (mine === this.opened_) this.show(this.w.diffTitle(id), [block], false);
+    if (mine === this.opened_) this.show(this.w.diffTitle(id), block, false);
   }
 
   private async askRevert(id: string, to: string, mine: number): Promise<void> {
@@ -323,7 +328,7 @@ export class Dialog {
       path: `${at}/revert`,
       body: { to, if_revision: live.revision },
     };
-    this.confirm(mine, change, w.revertTitle(id), [h('p', {}, w.diffNow), block]);
+    this.confirm(mine, change, w.revertTitle(id), [h('p', {}, w.diffNow), ...block]);
   }
 
   private async apply(): Promise<void> {
