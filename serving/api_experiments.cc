@@ -99,6 +99,19 @@ void write_ramp(JsonWriter& json, const Ramp& ramp, const ExperimentWatch::Shown
   json.end_object();
 }
 
+void write_alarm(JsonWriter& json, const ResultsHold& alarm) {
+  json.key("alarm");
+  json.begin_object();
+  json.field("kind", ramp_state_name(alarm.state));
+  json.field("why", alarm.why);
+  json.end_object();
+}
+
+void write_watch(JsonWriter& json, const Experiment& experiment, ExperimentWatch& watch) {
+  if (const auto shown = watch.ramp(experiment)) write_ramp(json, *experiment.ramp, *shown);
+  if (const auto alarm = watch.alarm(experiment)) write_alarm(json, *alarm);
+}
+
 void write_assignment(JsonWriter& json, const Experiment& experiment,
                       const Assignment& assignment) {
   json.begin_object();
@@ -147,9 +160,7 @@ void HttpApi::list_experiments(Call& call) {
   for (const Experiment& experiment : set->experiments()) {
     json.begin_object();
     write_fields(json, experiment, exposures, errors, engine_.time().now());
-    if (const auto shown = engine_.watch().ramp(experiment)) {
-      write_ramp(json, *experiment.ramp, *shown);
-    }
+    write_watch(json, experiment, engine_.watch());
     json.end_object();
   }
   json.end_array();
@@ -171,9 +182,7 @@ void HttpApi::show_experiment(Call& call) {
   json.begin_object();
   write_fields(json, experiment, exposures_of(engine_.metrics()), engine_.experiments().errors(),
                engine_.time().now());
-  if (const auto shown = engine_.watch().ramp(experiment)) {
-    write_ramp(json, *experiment.ramp, *shown);
-  }
+  write_watch(json, experiment, engine_.watch());
   const Result<std::string> text = engine_.experiments().text(id);
   json.key("definition");
   write_value(json, text.ok() ? definition_of(text.value()) : Value());

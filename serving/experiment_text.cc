@@ -44,6 +44,11 @@ std::string variation_lines(json::Value experiment) {
   return out;
 }
 
+std::string alarm_line(json::Value alarm) {
+  if (!alarm.present()) return "";
+  return "  ALARM 报警: " + text_member(alarm, "why") + "\n";
+}
+
 std::string headline(json::Value experiment) {
   const std::string zh = text_member(experiment.find("name"), "zh-CN");
   std::vector<double> range;
@@ -53,7 +58,8 @@ std::string headline(json::Value experiment) {
          text_member(experiment, "state") + ", layer " + text_member(experiment, "layer") + " " +
          percent(range[0]) + " to " + percent(range[1]) + ", coverage " +
          percent(real_of(experiment.find("coverage"))) +
-         (experiment.find("refused").size() > 0 ? ", its file is refused" : "") + "\n";
+         (experiment.find("refused").size() > 0 ? ", its file is refused" : "") + "\n" +
+         alarm_line(experiment.find("alarm"));
 }
 
 std::vector<std::string_view> lines_of(std::string_view text) {

@@ -171,6 +171,17 @@ std::optional<ExperimentWatch::Shown> ExperimentWatch::ramp(const Experiment& ex
   return Shown{std::move(view), std::move(memory)};
 }
 
+std::optional<ResultsHold> ExperimentWatch::alarm(const Experiment& experiment) {
+  const std::lock_guard lock(mutex_);
+  const auto look = looks_.find(experiment.id);
+  if (look == looks_.end() || look->second.phase != experiment.phase) return std::nullopt;
+  const ResultsHold& hold = look->second.hold;
+  if (hold.state != RampState::kSampleRatio && hold.state != RampState::kGuardrail) {
+    return std::nullopt;
+  }
+  return hold;
+}
+
 // Since its file came to be; switching it on or off is not writing it, nor is what the engine does.
 bool ExperimentWatch::has_written(const Experiment& experiment, const std::string& who) const {
   for (const RecordedChange& change :

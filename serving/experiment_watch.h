@@ -59,6 +59,9 @@ class ExperimentWatch {
   };
   // nullopt: it has no ramp.
   std::optional<Shown> ramp(const Experiment& experiment);
+  // What its results hold against it, as they were looked at last in this phase: kSampleRatio or
+  // kGuardrail. nullopt: nothing, or nobody has looked since the start.
+  std::optional<ResultsHold> alarm(const Experiment& experiment);
   // On behalf of `who`. kConflict: it has nothing to approve, or `who` has written it.
   Status approve(const Experiment& experiment, const std::string& who);
 

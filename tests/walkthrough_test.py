@@ -139,6 +139,9 @@ class WalkThroughTest(unittest.TestCase):
         interval = self.ctr()["lift"]["relative_sequential"]
         self.assertTrue(interval["low"] <= lift <= interval["high"] < -0.05, interval)
         self.pass_time(2 * MINUTE_MS, lambda: self.shown()["state"] == "disabled")
+        alarm = self.shown()["alarm"]
+        self.assertEqual(alarm["kind"], "guardrail")
+        self.assertIn("surely worse: organic_ctr of fewer", alarm["why"])
         said = self.run_documented(f"shanhuo experiment history {ID}")
         self.assertRegex(said, r"guardrail\n.*\n.*enabled: true -> false.*ctr of fewer: -0\.\d")
 
@@ -153,6 +156,7 @@ class WalkThroughTest(unittest.TestCase):
         self.pass_time(2 * MINUTE_MS, lambda: self.shown()["ramp"]["state"] == "sample_ratio")
         self.assertIn("sample_ratio", self.run_documented(f"shanhuo experiment ramp {ID}"))
         self.assertEqual(self.shown()["coverage"], 0.5)
+        self.assertEqual(self.shown()["alarm"]["kind"], "sample_ratio")
 
 
 if __name__ == "__main__":

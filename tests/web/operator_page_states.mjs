@@ -326,6 +326,12 @@ function rampTests() {
       assert.deepEqual(writes().at(-1).body.ramp, { held: action === 'hold' });
     }
   });
+  test('what results hold against an experiment stands on its card', async () => {
+    const why = 'surely worse: ctr of stronger';
+    fake.world.experiments[0].alarm = { kind: 'guardrail', why };
+    const page = await openPage();
+    assert.match(await card(page), /护栏指标变差。\s+surely worse: ctr of stronger/);
+  });
   test('what an unknown state of a ramp says stands in the words of the engine', async () => {
     Object.assign(fake.world.experiments[0].ramp, { state: 'constructor', why: kNasty });
     const page = await openPage();

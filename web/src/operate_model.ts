@@ -92,6 +92,7 @@ export interface Experiment extends Thing {
   start: number; // NaN: has none
   end: number;
   ramp: Ramp | null;
+  alarm: { kind: string; why: string } | null; // what its results hold against it
 }
 
 export interface Boosting {
@@ -230,6 +231,9 @@ export function experimentOf(one: Json): Experiment {
     start: numberOf(schedule.start_ms),
     end: numberOf(schedule.end_ms),
     ramp: rampOf(one.ramp),
+    alarm: isObject(one.alarm)
+      ? { kind: textOf(one.alarm.kind), why: textOf(one.alarm.why) }
+      : null,
   };
 }
 

@@ -10,6 +10,10 @@ const zh = {
   sumMixed: '有的指标确定变好，有的确定变差：由您权衡。',
   sumBetter: '有指标确定变好，没有确定变差的。',
   sumOpen: '还看不出差别：继续等，或者就此结束。',
+  alarm: {
+    sample_ratio: '样本比例报警：各组人数和权重对不上，结果不能用。',
+    guardrail: '护栏指标变差。',
+  } as Record<string, string>,
   ratioGood: (p: string) => `各组人数与权重相符（p = ${p}）。`,
   ratioAlarm: (p: string) => `样本比例报警（p = ${p}）：下面的数一个也不能用。`,
   ratioNone: '以前的阶段不再核对各组人数。',
@@ -62,6 +66,10 @@ const en: ResultsWords = {
   sumMixed: 'Something is surely better, something surely worse: yours to weigh.',
   sumBetter: 'Something is surely better, nothing surely worse.',
   sumOpen: 'No difference can be seen yet: wait, or end it.',
+  alarm: {
+    sample_ratio: 'Sample ratio alarm: viewers are not spread as the weights say.',
+    guardrail: 'A guardrail is worse.',
+  },
   ratioGood: (p) => `Viewers are spread as the weights say (p = ${p}).`,
   ratioAlarm: (p) => `Sample ratio alarm (p = ${p}): no number below means anything.`,
   ratioNone: 'Of earlier phases the spread of viewers is not checked.',

@@ -191,6 +191,14 @@ function variationRow(variation: Variation, most: number, view: View): HTMLEleme
   );
 }
 
+function alarmLines({ alarm }: Experiment, { words }: View): HTMLElement[] {
+  if (alarm === null) return [];
+  return [
+    h('p', { className: 'short' }, known(words.results.alarm, alarm.kind)),
+    h('p', { className: 'hint', lang: 'en' }, alarm.why),
+  ];
+}
+
 function experimentFacts(experiment: Experiment, { words, lang }: View): string[] {
   const { low, high, coverage, start, end } = experiment;
   const scheduled = Number.isFinite(start) || Number.isFinite(end);
@@ -227,6 +235,7 @@ export function experimentCard(experiment: Experiment, view: View): HTMLElement 
       ...experimentFacts(experiment, view).map((text) => h('li', {}, text)),
     ),
     ...refusedList(experiment.refused),
+    ...alarmLines(experiment, view),
     h(
       'div',
       { className: 'scroll', tabindex: 0, role: 'region', 'aria-label': name },
