@@ -16,7 +16,7 @@ const kArgs = [
   '--disable-sync',
 ];
 const kTileNames = ['served', 'viewable', 'unique_viewers', 'clicks', 'orders', 'amount_fen'];
-const kWaitMs = 30_000; // a machine that does much else needs some; who waits in vain, waits so long
+const kWaitMs = 30_000; // a machine that does much else needs some
 
 let browser;
 const tests = [];
