@@ -16,9 +16,14 @@ trap 'exit 130' INT TERM
 
 python3 scripts/make_catalogue.py build/demo
 start_stream
-start_engine "$work/engine.log" --config configs/demo/engine.yaml --data-dir "$work/data" \
+cp -r configs/demo "$work/config"
+cp -r configs/giving "$work/config"
+start_engine "$work/engine.log" --config "$work/config/engine.yaml" --data-dir "$work/data" \
   --listen 127.0.0.1:0 "${stream_flags[@]}"
 load_catalogue build/demo
+end_ms=$(($(date -d 2026-11-12T00:00:00+08:00 +%s) * 1000))  # of the simulated day
+echo "pages while the day runs: $engine_url/impact?to=$end_ms" \
+  "$engine_url/creator?id=creator-433124-1&to=$end_ms $engine_url/operate"
 "$shanhuo" simulate --to "$engine_url" --catalogue build/demo/items.ndjson --clock caller \
   --start 2026-11-11T00:00:00+08:00 --duration 24h --seed "${SEED:-1}" \
   --viewers "${VIEWERS:-20000}" --rate "${RATE:-0.7}" --json >"$work/simulation.json"
@@ -29,5 +34,8 @@ for ((i = 0; i < 300; i++)); do
   grep -q '"lag_records":0[,}]' "$work/stats.json" && break
   sleep 0.2
 done
+curl -sSf "$engine_url/v1/impact?to=$end_ms" >"$work/impact.json"
+python3 scripts/demo_impact.py "$work/impact.json"
+"$shanhuo" ledger verify --to "$engine_url"
 "$shanhuo" program ls --to "$engine_url" --json >"$work/programs.json"
 python3 scripts/demo_table.py "$work/programs.json" "$work/stats.json" "$work/simulation.json"

@@ -3,7 +3,9 @@
 #include <map>
 
 #include "serving/exposure_json.h"
+#include "serving/item_advice.h"
 #include "serving/query_params.h"
+#include "serving/rank_codec.h"
 #include "serving/small_counts.h"
 
 namespace shanhuo {
@@ -112,12 +114,49 @@ void write_not_shown(JsonWriter& json, const std::vector<ProgramStatus>& status,
   json.end_array();
 }
 
+constexpr size_t kAdvisedMax = 50;  // items; the catalogue's order
+
+void write_advice(JsonWriter& json, const World& world, const std::vector<ItemIndex>& items,
+                  Millis now) {
+  json.key("advice");
+  json.begin_array();
+  size_t advised = 0;
+  for (const ItemIndex index : items) {
+    const std::vector<std::string_view> reasons = item_advice(world, index, now);
+    if (reasons.empty() || ++advised > kAdvisedMax) continue;
+    json.begin_object();
+    json.field("item_id", world.item(index)->item.id.view());
+    json.field("title", world.item(index)->item.title);
+    json.key("reasons");
+    json.begin_array();
+    for (const std::string_view reason : reasons) json.value(reason);
+    json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+}
+
+// Labels of the item's programs that have one, each kind once: "ad", "public_good".
+void write_labels(JsonWriter& json, const World& world, ItemIndex index) {
+  std::vector<std::string_view> labels;
+  for (const ProgramIndex program : world.programs_of(index)) {
+    const Label& label = world.programs().programs[static_cast<size_t>(program)]->label;
+    const std::string_view name = label_kind_name(label.kind);
+    if (!name.empty() && std::ranges::count(labels, name) == 0) labels.push_back(name);
+  }
+  json.key("labels");
+  json.begin_array();
+  for (const std::string_view label : labels) json.value(label);
+  json.end_array();
+}
+
 // What the report is about, once its query has been read.
 struct Subject {
   const World& world;
   const Interner& interner;
   const ExposureQuery& query;
   const ExperimentSet& experiments;
+  Millis now;
 };
 
 // The reader of rollups knows hashes; names are the live programs' and experiments'.
@@ -137,13 +176,35 @@ std::string group_key(const ExposureGroup& group, const Subject& subject) {
   return "#" + std::to_string(group.hash);
 }
 
+// What its owner earned: orders times the item's benefit.
+int64_t income_of(const ExposureGroup& group, const CatalogueItem& item) {
+  const int64_t each = item.item.benefit ? item.item.benefit->income_per_order.count() : 0;
+  return group.numbers.counts.orders * each;
+}
+
+// Of all groups by item; other groups do not know it.
+std::optional<int64_t> income_of(const ExposureReport& report, const Subject& subject) {
+  if (subject.query.by != ExposureBy::kItem) return std::nullopt;
+  int64_t sum = 0;
+  for (const ExposureGroup& group : report.groups) {
+    const ItemIndex index = subject.interner.find(group.key);
+    const CatalogueItem* item = index == kNoItem ? nullptr : subject.world.item(index);
+    if (item != nullptr) sum += income_of(group, *item);
+  }
+  return sum;
+}
+
 void write_group(JsonWriter& json, const ExposureGroup& group, const Subject& subject) {
   json.begin_object();
   json.field("key", group_key(group, subject));
   if (subject.query.by == ExposureBy::kItem) {
     const ItemIndex index = subject.interner.find(group.key);
     const CatalogueItem* item = index == kNoItem ? nullptr : subject.world.item(index);
-    if (item != nullptr) json.field("title", item->item.title);
+    if (item != nullptr) {
+      json.field("title", item->item.title);
+      if (item->item.benefit) json.field("income_fen", income_of(group, *item));
+      write_labels(json, subject.world, index);
+    }
   }
   write_numbers(json, group.numbers);
   json.end_object();
@@ -157,6 +218,7 @@ std::string as_json(const ExposureReport& report, const Subject& subject,
   json.key("totals");
   json.begin_object();
   write_numbers(json, report.totals);
+  if (const auto income = income_of(report, subject)) json.field("income_fen", *income);
   json.end_object();
   json.key("series");
   json.begin_array();
@@ -175,6 +237,7 @@ std::string as_json(const ExposureReport& report, const Subject& subject,
   const std::vector<int> programs = programs_of(subject.world, items);
   write_guarantees(json, status, programs);
   write_not_shown(json, status, programs);
+  write_advice(json, subject.world, items, subject.now);
   json.end_object();
   return out;
 }
@@ -237,7 +300,7 @@ void HttpApi::get_exposure(Call& call) {
   }
   if (by_creator) merge_small_counts(query, report.value());
   const std::shared_ptr<const ExperimentSet> experiments = engine_.experiments().current();
-  const Subject subject{*world, engine_.interner(), query, *experiments};
+  const Subject subject{*world, engine_.interner(), query, *experiments, engine_.time().now()};
   if (wants_csv(call.request)) {
     return call.respond(csv_answer("exposure", as_csv(report.value(), subject)));
   }

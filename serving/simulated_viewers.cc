@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/hash.h"
 #include "base/json_writer.h"
 #include "streaming/codec.h"
 
@@ -249,7 +250,7 @@ void SimulatedViewers::act_on_click(Seen& seen, int64_t at_ms, PageOutcome& outc
     if (random.chance(probability)) emit(seen, type, at_ms, at_ms, pending);
   }
   if (seen.item->kind == ItemKind::kCause && random.chance(kDeed)) {
-    emit(seen, EventType::kDeed, at_ms, at_ms, pending);
+    do_good(seen, at_ms, pending);
   }
   if (seen.item->kind != ItemKind::kFarmGood || seen.item->price_fen == 0) return;
   const bool orders = random.chance(kOrder);
@@ -259,6 +260,25 @@ void SimulatedViewers::act_on_click(Seen& seen, int64_t at_ms, PageOutcome& outc
   if (!orders) return;
   ++outcome.orders;
   buy(seen, at_ms + 20'000 + static_cast<int64_t>(random.below(100'000)), pending);
+}
+
+// Which deed follows from the page, not from the viewer's random stream: what a viewer does else
+// stays the same.
+void SimulatedViewers::do_good(Seen& seen, int64_t at_ms, PendingEvents& pending) {
+  struct Deed {
+    std::string_view name;
+    int64_t quantity;  // at least, in the deed's own unit: times, steps, minutes
+    uint64_t spread;
+  };
+  constexpr Deed kDeeds[] = {{"share_cause", 1, 1},  {"answer_quiz", 1, 1},   {"volunteer", 1, 1},
+                             {"walk", 2'000, 9'000}, {"steps", 2'000, 9'000}, {"hours", 20, 160}};
+  const uint64_t drawn = hash64(request_id_, static_cast<uint64_t>(seen.event.position));
+  const Deed& deed = kDeeds[drawn % std::size(kDeeds)];
+  seen.event.deed = deed.name;
+  seen.event.quantity = deed.quantity + static_cast<int64_t>(drawn / 64 % deed.spread);
+  emit(seen, EventType::kDeed, at_ms, at_ms, pending);
+  seen.event.deed = {};
+  seen.event.quantity = Interaction().quantity;
 }
 
 void SimulatedViewers::buy(Seen& seen, int64_t at_ms, PendingEvents& pending) {

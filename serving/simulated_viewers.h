@@ -89,6 +89,7 @@ class SimulatedViewers {
   void write_room(const SimulatedRoom& room, JsonWriter& json);
   void look_at(Seen& seen, PageOutcome& outcome, PendingEvents& pending);
   void act_on_click(Seen& seen, int64_t at_ms, PageOutcome& outcome, PendingEvents& pending);
+  void do_good(Seen& seen, int64_t at_ms, PendingEvents& pending);
   void buy(Seen& seen, int64_t at_ms, PendingEvents& pending);
   void watch_room(Millis now, PageOutcome& outcome, PendingEvents& pending);
   // One event about it, with its id. It is sent when it is over: at `sent_ms`.

@@ -204,7 +204,7 @@ class EngineTest(unittest.TestCase):
         if not os.access(binary, os.X_OK):
             raise unittest.SkipTest(f"{binary} is not built")
         cls.folder = tempfile.TemporaryDirectory()
-        for name in ("programs", "experiments", "giving"):
+        for name in ("programs", "experiments", "metrics", "giving"):
             shutil.copytree(ROOT / "configs" / name, Path(cls.folder.name) / name)
         config = Path(cls.folder.name) / "engine.yaml"
         # Each entry of the ledger is sealed at once, so that there is something to prove.

@@ -60,7 +60,11 @@ export async function openPhone(base, { viewport = kPhone, colorScheme = 'light'
 
 export const addressOf = (base, id, more = '') =>
   `${base}/creator?id=${encodeURIComponent(id)}${more}`;
-export const isExposure = (response) => response.url().includes('/exposure?');
+// Of the range that the page shows; what it compares with ends earlier.
+export function isExposure(response) {
+  const { pathname, searchParams } = new URL(response.url());
+  return pathname.endsWith('/exposure') && Number(searchParams.get('to')) > Date.now();
+}
 export const text = (page, selector) => page.locator(selector).innerText();
 export const digits = (shown) => Number(shown.replace(/[^\d.-]/g, ''));
 

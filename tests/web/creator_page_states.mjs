@@ -24,8 +24,16 @@ import {
   makeRows,
   startFakeEngine,
 } from './fake_engine.mjs';
+import {
+  hasNotShifted,
+  hasReadableText,
+  isReachedByKeyboard,
+  survivesOffline,
+  watchShifts,
+} from './page_checks.mjs';
 
 let fake;
+const kNameShift = 0.01; // the creator's name below the title
 
 // A new engine with three items, for each test.
 export async function freshFake() {
@@ -57,7 +65,13 @@ async function openReport(more = '') {
 const ownNoise = (page) =>
   page.noise.filter((line) => !/^(Failed to load resource|Canvas2D: Multiple readback)/.test(line));
 
-const lastQuery = () => new URL(fake.requests.at(-1).url, fake.url).searchParams;
+// Of the last request about the range itself; what is compared with it ends earlier.
+function lastQuery() {
+  const all = fake.requests.map(({ url }) => new URL(url, fake.url).searchParams);
+  const end = Math.max(...all.slice(-4).map((one) => Number(one.get('to'))));
+  return all.filter((one) => Number(one.get('to')) === end).at(-1);
+}
+const sinceHours = (from) => Math.floor((Date.now() - from) / kHourMs) + 1;
 
 export function fakeTests() {
   test('the page has no inline script or style and only its own files', async () => {
@@ -121,8 +135,9 @@ export function fakeTests() {
           span > days - 1 && span <= days && lastQuery().get('from') % kHourMs === 0,
           `${span} days`,
         );
-        // Hours of the night are there too, at zero.
-        assert.equal(await page.locator('#series tbody tr').count(), step === 'hour' ? 24 : days);
+        // Hours of the night are there too, at zero; those to come are not.
+        const rows = step === 'hour' ? sinceHours(Number(lastQuery().get('from'))) : days;
+        assert.equal(await page.locator('#series tbody tr').count(), rows);
       });
       await picture(page, `range-${name}`);
     }
@@ -130,7 +145,8 @@ export function fakeTests() {
   test('&to= ends the ranges at a recorded time', async () => {
     const to = Math.floor(Date.now() / kHourMs) * kHourMs - 72 * kHourMs;
     const page = await openReport(`&to=${to}`);
-    assert.equal(Number(lastQuery().get('to')), to);
+    const midnight = Math.floor((to - 1 + 8 * kHourMs) / (24 * kHourMs)) * 24 * kHourMs;
+    assert.equal(Number(lastQuery().get('from')), midnight - 8 * kHourMs);
     await tilesEqual(page, exposureOf(fake, lastQuery()).totals);
   });
   listTests();
@@ -159,7 +175,7 @@ function listTests() {
     for (const [by, rows] of [
       ['program', ['shibadong-kiwi']],
       ['surface', ['信息流', '搜索']],
-      ['county', ['433124', '（无）']],
+      ['county', ['湖南 花垣县', '（无）']],
       ['item', null],
     ]) {
       await page.locator(`[data-by=${by}]`).click();
@@ -173,15 +189,82 @@ function listTests() {
       await hasNoHorizontalScroll(page);
     }
   });
+  test('by hour of the day; where goods come from, on a map', async () => {
+    const page = await openReport();
+    await page.locator('[data-range=week]').click();
+    await page.locator('[data-by=hour]').click();
+    await eventually(async () => {
+      const names = await page.locator('#items tbody th').allInnerTexts();
+      assert.ok(names.length >= 10 && names.every((name) => /^\d\d:00$/.test(name)), `${names}`);
+      assert.deepEqual(names, [...names].sort());
+    });
+    await page.locator('[data-by=county]').click();
+    await page.locator('#map circle').first().waitFor();
+    assert.equal(await page.locator('#map .is-some').count(), 1);
+    await hasNoHorizontalScroll(page);
+  });
+  test('the period before, income, and what boosting did beside the rest', async () => {
+    const page = await openReport();
+    await page.locator('[data-range=week]').click();
+    await eventually(async () =>
+      assert.match(await text(page, '[data-total=viewable]'), /上一期 [\d,]+ \([+-]?[\d.]+%\)/),
+    );
+    const { totals } = exposureOf(fake, lastQuery());
+    assert.equal(digits(await text(page, '[data-total=income_fen] .value')), totals.orders * 3);
+    const boosted = await page.locator('#boosted tbody tr').allInnerTexts();
+    const parts = boosted.map((row) => row.split(/\s+/).slice(1, 3).map(digits));
+    assert.deepEqual(parts, [
+      [totals.boosted_viewable, totals.boosted_orders],
+      [totals.viewable - totals.boosted_viewable, totals.orders - totals.boosted_orders],
+    ]);
+    await page.locator('[data-range=day]').click();
+    await eventually(async () =>
+      assert.match(await text(page, '[data-total=served]'), /昨天全天 [\d,]+/),
+    );
+  });
+  test('what to do is said for each item, and labels are shown with items', async () => {
+    fake.advice = [
+      { item_id: 'item-9', title: '猕猴桃', reasons: ['out_of_stock', 'title_too_short', 'new'] },
+    ];
+    fake.labels = { 'item-0': ['public_good'], 'item-1': ['ad'] };
+    const page = await openReport();
+    assert.match(await text(page, '#advice'), /猕猴桃[^]*补货后[^]*标题太短[^]*new/);
+    const row = (name) => page.locator('#items tbody tr').filter({ hasText: name });
+    assert.match(await row('item-0').innerText(), /公益/);
+    assert.match(await row('item-1').innerText(), /广告/);
+    assert.equal(await row('item-2').locator('.label').count(), 0);
+  });
+  for (const width of [375, 1280]) {
+    test(`${width} px, light and dark: readable, by keyboard, nothing moves`, async () => {
+      fake.token = '';
+      fake.advice = [{ item_id: 'item-9', title: '猕猴桃', reasons: ['out_of_stock'] }];
+      for (const colorScheme of ['light', 'dark']) {
+        for (const lang of ['zh', 'en']) {
+          const page = await openPhone(fake.url, { viewport: { width, height: 800 }, colorScheme });
+          await watchShifts(page);
+          await page.goto(addressOf(fake.url, kCreator, `&lang=${lang}`));
+          await page.locator('#report').waitFor();
+          await hasReadableText(page);
+          await hasNotShifted(page, kNameShift);
+          await hasNoHorizontalScroll(page);
+          if (colorScheme === 'light' && lang === 'zh') await isReachedByKeyboard(page);
+        }
+      }
+    });
+  }
+  test('offline: the last numbers stay until the line is back', async () => {
+    await survivesOffline(await openReport(), '#totals');
+  });
   test('whatever a name contains is text', async () => {
     const nasty = '<img src=x onerror="document.title=1"><script>1</script>';
     fake.titles['item-0'] = nasty;
     fake.guarantees[0].program = nasty;
+    fake.advice = [{ item_id: 'item-0', title: nasty, reasons: [nasty] }];
     fake.notShown[0].reason = nasty;
     fake.titles['item-2'] = 'x'.repeat(400);
     const page = await openReport();
     assert.equal(await page.locator('#report img, #report script').count(), 0);
-    for (const part of ['#items', '#guarantees', '#reasons'])
+    for (const part of ['#items', '#guarantees', '#reasons', '#advice'])
       assert.ok((await text(page, part)).includes(nasty));
     await hasNoHorizontalScroll(page);
     assert.deepEqual(ownNoise(page), []);
@@ -338,7 +421,7 @@ function failureTests() {
     await page.locator('[data-range=month]').click();
     await page.locator('#report').waitFor({ state: 'hidden' });
   });
-  test('every 30 seconds the numbers are fetched again; after a 401 no more', async () => {
+  test('every 4 seconds the numbers are fetched again; after a 401 no more', async () => {
     const page = await openPhone(fake.url);
     await page.clock.install();
     await page.goto(addressOf(fake.url, kCreator));
@@ -346,13 +429,13 @@ function failureTests() {
     await page.locator('#report').waitFor();
     fake.rows = makeRows(Date.now(), 7, 35);
     const asked = fake.requests.length;
-    await page.clock.runFor(29_000);
+    await page.clock.runFor(3_000);
     assert.equal(fake.requests.length, asked);
     await page.clock.runFor(1_500);
     await eventually(async () => tilesEqual(page, exposureOf(fake, lastQuery()).totals));
     assert.equal(fake.requests.length, asked + 1);
     fake.token = 'rotated';
-    await page.clock.runFor(31_000);
+    await page.clock.runFor(5_000);
     await page.locator('#token-form').waitFor();
     const after = fake.requests.length;
     await page.clock.runFor(120_000);

@@ -74,16 +74,21 @@ export function exposureOf(engine, query) {
   const width = query.get('step') === 'day' ? kDayMs : kHourMs;
   const rows = engine.rows.filter((row) => row.ts_ms >= from && row.ts_ms < to);
   const bucketOf = (row) => Math.floor((row.ts_ms + kZoneMs) / width) * width - kZoneMs;
+  const byItem = query.get('by') === 'item';
+  const income = (part) => (byItem ? { income_fen: 300 * sum(part).orders } : {});
   return {
-    totals: sum(rows),
+    totals: { ...sum(rows), ...income(rows) },
     series: grouped(rows, bucketOf).map(([ts_ms, part]) => ({ ts_ms, ...sum(part) })),
     groups: grouped(rows, (row) => row[query.get('by')]).map(([key, part]) => ({
       key,
       ...(engine.titles[key] ? { title: engine.titles[key] } : {}),
+      ...(byItem ? { labels: engine.labels[key] ?? [] } : {}),
       ...sum(part),
+      ...income(part),
     })),
     guarantees: engine.guarantees,
     not_shown: engine.notShown,
+    advice: engine.advice,
   };
 }
 
@@ -131,6 +136,8 @@ export async function startFakeEngine() {
     titles: {},
     guarantees: [],
     notShown: [],
+    advice: [],
+    labels: {},
     requests: [],
   };
   return Object.assign(engine, await servePages((...call) => answer(engine, ...call)));

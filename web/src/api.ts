@@ -161,6 +161,7 @@ export interface Exposure {
   groups: Json[];
   guarantees: Json[];
   not_shown: Json[];
+  advice: Json[];
 }
 
 function exposureUrl(id: string, { from, to, step, by }: Range): string {
@@ -188,6 +189,7 @@ export async function fetchExposure(
     groups: list('groups'),
     guarantees: list('guarantees'),
     not_shown: list('not_shown'),
+    advice: list('advice'),
   };
 }
 

@@ -1,11 +1,21 @@
 // A creator's exposure, for a farmer with a phone: live_page.ts asks and keeps, report.ts and
 // chart.ts draw. Address: /creator?id=<creator_id>, optionally &lang=en and &to=<ms>, the end of
 // the ranges (for replayed or simulated days).
-import { ApiError, type Exposure, type Range, fetchCsv, fetchExposure, idIsValid } from './api.js';
+import {
+  ApiError,
+  type Exposure,
+  type Json,
+  type Range,
+  fetchCsv,
+  fetchExposure,
+  idIsValid,
+  numberOf,
+} from './api.js';
 import { Chart, exposureOption, filled } from './chart.js';
 import { byId as $ } from './dom.js';
 import { count } from './format.js';
 import { LivePage } from './live_page.js';
+import { CountyMap, isCounty832 } from './map.js';
 import * as report from './report.js';
 import { saveCsv } from './save.js';
 import { type Words, words } from './words.js';
@@ -24,18 +34,22 @@ interface Answer {
   exposure: Exposure;
   range: Range;
   name: string; // nameNow() of then
+  parts: Json[]; // rows of the table
+  before: Json | null; // totals of the period before
 }
 
 const query = new URLSearchParams(location.search);
 const id = query.get('id') ?? '';
 const chart = new Chart($('chart'));
+const map = new CountyMap($('map'), () => undefined);
+let before = { name: '', totals: null as Json | null }; // it hardly changes: asked for once an hour
 const state = { range: 'day', by: 'item', allItems: false }; // `by`: what the table has rows of
 const nameNow = () => `${state.range}/${state.by}`;
 
 const page = new LivePage<Answer, Words>({
   words,
   tokenKey: 'shanhuo.creator_token',
-  refreshMs: 30_000,
+  refreshMs: 4_000,
   asksToken: ['unauthorized', 'forbidden', 'not_found'],
   final: ['no_id', 'bad_id', 'unauthorized', 'forbidden', 'not_found', 'refused'],
   read: async (token, signal) => {
@@ -43,21 +57,53 @@ const page = new LivePage<Answer, Words>({
     if (!idIsValid(id)) throw new ApiError('bad_id');
     const name = nameNow();
     const range = rangeNow();
-    return { exposure: await fetchExposure(id, range, token, signal), range, name };
+    const [exposure, earlier] = await Promise.all([
+      fetchExposure(id, { ...range, by: 'item' }, token, signal),
+      readBefore(range, token, signal),
+    ]);
+    const parts = await readParts(exposure, range, token, signal);
+    return { exposure, range, name, parts, before: earlier };
   },
   holds: ({ name }) => name === nameNow(),
   render,
 });
 
-// [from, to) on whole hours, which is how exposure is kept; days are Beijing's.
+function endOfTime(): number {
+  const given = Number(query.get('to'));
+  return Number.isSafeInteger(given) && given > 0 ? given - 1 : Date.now();
+}
+
+// Whole days of Beijing up to this one.
 function rangeNow(): Range {
   const { days, step } = kRanges[state.range] ?? { days: 1, step: 'hour' };
-  const given = Number(query.get('to'));
-  const now = Number.isSafeInteger(given) && given > 0 ? given - 1 : Date.now();
-  const to = (Math.floor(now / kHourMs) + 1) * kHourMs;
-  const today = Math.floor((now + kBeijingMs) / kDayMs) * kDayMs - kBeijingMs;
-  const from = step === 'hour' ? to - days * kDayMs : today - (days - 1) * kDayMs;
-  return { from, to, step, by: state.by };
+  const today = Math.floor((endOfTime() + kBeijingMs) / kDayMs) * kDayMs - kBeijingMs;
+  return { from: today - (days - 1) * kDayMs, to: today + kDayMs, step, by: state.by };
+}
+
+// Totals of as many days before: of yesterday all, of a week or month no more hours than have
+// passed of this one.
+async function readBefore(range: Range, token: string, signal: AbortSignal): Promise<Json> {
+  const span = range.to - range.from;
+  const passed = (Math.floor(endOfTime() / kHourMs) + 1) * kHourMs;
+  const to = (span === kDayMs ? range.to : Math.min(range.to, passed)) - span;
+  const name = `${range.from - span}/${to}`;
+  if (before.name !== name || before.totals === null) {
+    const earlier = { from: range.from - span, to, step: range.step, by: 'item' };
+    before = { name, totals: (await fetchExposure(id, earlier, token, signal)).totals };
+  }
+  return before.totals ?? {};
+}
+
+async function readParts(
+  exposure: Exposure,
+  range: Range,
+  token: string,
+  signal: AbortSignal,
+): Promise<Json[]> {
+  if (range.by === 'item') return exposure.groups;
+  if (range.by !== 'hour') return (await fetchExposure(id, range, token, signal)).groups;
+  const byHour: Range = { ...range, step: 'hour', by: 'surface' };
+  return report.hoursOfDay((await fetchExposure(id, byHour, token, signal)).series, kBeijingMs);
 }
 
 const byButtons = () => $('bys').querySelectorAll<HTMLElement>('[data-by]');
@@ -81,11 +127,17 @@ function render(): void {
   if (answer !== undefined) renderReport(answer);
 }
 
-function renderReport({ exposure, range }: Answer): void {
+function renderReport({ exposure, range, parts, before: earlier }: Answer): void {
   const { words: w, lang } = page;
-  const { totals, groups } = exposure;
-  const points = filled(exposure.series, range);
-  report.renderTotals($('totals'), totals, w);
+  const { totals } = exposure;
+  const groups = parts;
+  const to = Math.min(range.to, endOfTime());
+  const points = filled(exposure.series, { ...range, to });
+  const isDay = range.to - range.from === kDayMs;
+  report.renderTotals($('totals'), totals, { before: earlier, isDay }, w);
+  report.renderBoosted($('boosted'), totals, w);
+  report.renderAdvice($('advice'), exposure.advice, w);
+  renderMap(range.by === 'county' ? groups : []);
   report.renderSeries($('series'), points, range.step, lang, w);
   report.renderGuarantees($('guarantees'), exposure.guarantees, w);
   report.renderItems($('items'), groups, { all: state.allItems, by: range.by }, w);
@@ -105,13 +157,24 @@ function renderReport({ exposure, range }: Answer): void {
   if (points.length > 0) chart.draw(exposureOption(points, range.step, lang, w));
 }
 
+// Where the goods come from; nothing of the 832, no map.
+function renderMap(groups: Json[]): void {
+  const known = groups.filter(({ key }) => isCounty832(String(key)));
+  $('map').hidden = known.length === 0;
+  if (known.length === 0) return;
+  const values = new Map(known.map((one) => [String(one.key), numberOf(one.viewable) || 0]));
+  const label = page.words.mapLabel(count(known.length));
+  map.draw({ province: '', picked: '', values, label });
+}
+
 async function downloadCsv() {
   const button = $<HTMLButtonElement>('csv');
   if (page.data === null) return;
   button.disabled = true;
   try {
-    const range = page.data.value.range;
-    const text = await fetchCsv(id, range, page.token);
+    const { range } = page.data.value;
+    const by = range.by === 'hour' ? 'item' : range.by;
+    const text = await fetchCsv(id, { ...range, by }, page.token);
     saveCsv(text, `exposure-${id}-${state.range}`);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

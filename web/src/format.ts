@@ -103,3 +103,10 @@ export function weight(grams: unknown, lang: Lang): string {
   const value = grams / unit;
   return `${people(value < 100 ? Math.round(value * 10) / 10 : Math.round(value), lang)} ${name}`;
 }
+
+// Milliseconds as hours, below one as minutes: "1,234.5 h", "12 min".
+export function hours(ms: unknown): string {
+  if (typeof ms !== 'number' || !Number.isFinite(ms)) return kNone;
+  const minutes = ms / 60_000;
+  return minutes < 60 ? `${count(Math.round(minutes))} min` : `${count(minutes / 60)} h`;
+}
