@@ -44,6 +44,12 @@ struct HttpOptions {
   int body_timeout_ms = 30'000;
   int idle_timeout_ms = 60'000;
   int shutdown_grace_ms = 5'000;
+  std::string tls_certificate, tls_key;  // PEM files; empty: plain, loopback alone
+};
+
+struct AccessSection {
+  double session_h = 12;
+  int64_t sessions_max = 10'000;
 };
 
 struct ApiOptions {
@@ -97,6 +103,7 @@ struct EngineOptions {
   std::string counter_file = "decisions.counter";
 
   HttpOptions http;
+  AccessSection access;
   ApiOptions api;
   StreamKind stream_kind = StreamKind::kEmbedded;
   EmbeddedLogOptions log;  // kEmbedded

@@ -36,6 +36,16 @@ void add_http(EngineOptions& o, std::vector<Option>& table) {
       "between two requests of a connection");
   add("shutdown_grace_ms", &http.shutdown_grace_ms, 0, kMaxInt, "ms",
       "how long a stop waits for answers");
+  add("tls_certificate", &http.tls_certificate, 0, 4096, "",
+      "PEM file with the chain, read again when it changes; empty: plain, loopback alone");
+  add("tls_key", &http.tls_key, 0, 4096, "", "PEM file of its private key, without a passphrase");
+}
+
+void add_access(EngineOptions& o, std::vector<Option>& table) {
+  const SectionOf add{table, "access"};
+  add("session_h", &o.access.session_h, 0.01, 8'784, "h", "how long a page stays signed in");
+  add("sessions_max", &o.access.sessions_max, 1, 1e7, "",
+      "people signed in at once, about 400 bytes each; past it the oldest is signed out");
 }
 
 void add_api(EngineOptions& o, std::vector<Option>& table) {
@@ -212,6 +222,7 @@ std::vector<Option> option_table(EngineOptions& options) {
   std::vector<Option> table;
   add_top(options, table);
   add_http(options, table);
+  add_access(options, table);
   add_api(options, table);
   add_experiments(options, table);
   add_stream(options, table);

@@ -117,7 +117,7 @@ run_web() {
     echo "0 passed, 1 failed"
     status=1
   fi
-  for page in creator operator impact; do
+  for page in creator operator impact sign_in; do
     node "tests/web/${page}_page_test.mjs" 2>&1 || status=1
   done
   work=$(mktemp -d)

@@ -1,14 +1,13 @@
 #include "serving/access.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
 #include <set>
 #include <utility>
 
+#include "base/durable_file.h"
 #include "base/ids.h"
 #include "base/published.h"
 #include "features/digest.h"
@@ -19,6 +18,8 @@ namespace {
 
 constexpr size_t kTokenTextBytesMax = 512;  // longer ones are refused unhashed
 constexpr size_t kFileBytesMax = 1 << 20;
+constexpr std::string_view kCookie = "shanhuo_session";
+
 // What tells one version of a file from the next.
 struct FileStamp {
   ino_t inode = 0;
@@ -33,22 +34,6 @@ Result<FileStamp> stamp_of(const std::string& path) {
   if (::stat(path.c_str(), &info) != 0) return Error{ErrorCode::kIo, path + ": cannot be read"};
   const int64_t changed_ns = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
   return FileStamp{info.st_ino, info.st_size, changed_ns, info.st_mode};
-}
-
-Result<std::string> read_file(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return Error{ErrorCode::kIo, path + ": cannot be read"};
-  std::string text(kFileBytesMax + 1, '\0');
-  size_t used = 0;
-  ssize_t got = 0;
-  while (used < text.size() && (got = ::read(file, text.data() + used, text.size() - used)) > 0) {
-    used += static_cast<size_t>(got);
-  }
-  ::close(file);
-  if (got < 0) return Error{ErrorCode::kIo, path + ": cannot be read"};
-  if (used > kFileBytesMax) return Error{ErrorCode::kInvalid, path + ": larger than 1 MiB"};
-  text.resize(used);
-  return text;
 }
 
 bool is_loopback_host(std::string_view host) {
@@ -68,6 +53,18 @@ bool accepted_type(std::string_view type) {
          type == "application/x-protobuf" || type == "application/merge-patch+json";
 }
 
+bool changes_something(const HttpRequest& request) {
+  return request.method != "GET" && request.method != "OPTIONS";
+}
+
+// Whether a page of another site sent it; browsers tell with every write.
+bool foreign_origin(const HttpRequest& request) {
+  const std::string_view host = request.header("host"), origin = request.header("origin");
+  return request.headers.count("origin") > 0 &&
+         !equals_ignoring_case(origin, "http://" + std::string(host)) &&
+         !equals_ignoring_case(origin, "https://" + std::string(host));
+}
+
 HttpResponse too_many(int64_t wait_ns) {
   constexpr int64_t kSecondNs = 1'000'000'000;
   HttpResponse response = problem(429, "", "more requests a second than this token may send");
@@ -78,15 +75,19 @@ HttpResponse too_many(int64_t wait_ns) {
 }  // namespace
 
 struct Access::Impl {
-  Impl(AccessOptions o, const Clock& c) : options(std::move(o)), clock(c) {}
+  Impl(AccessOptions o, const Clock& c)
+      : options(std::move(o)), clock(c), sessions(options.sessions_max) {}
 
   bool has_tokens() const { return !options.token_file.empty(); }
   bool allowed_host(std::string_view host) const;
   Status load();
+  // Of a token that holds now.
+  std::optional<TokenEntry> entry_of(std::string_view digest) const;
 
   const AccessOptions options;
   const Clock& clock;
   Published<TokenTable> table{std::make_shared<const TokenTable>()};
+  SessionTable sessions;
   mutable std::mutex mutex;
   FileStamp stamp;  // guarded by mutex: of the version last looked at, good or bad
 };
@@ -103,7 +104,7 @@ Status Access::Impl::load() {
   const Result<FileStamp> now = stamp_of(options.token_file);
   if (!now.ok()) return now.error();
   stamp = now.value();
-  const Result<std::string> text = read_file(options.token_file);
+  const Result<std::string> text = read_text_file(options.token_file, kFileBytesMax);
   if (!text.ok()) return text.error();
   Result<TokenTable> parsed =
       TokenTable::parse(text.value(), options.token_file, options.tokens_max, *table.get());
@@ -112,19 +113,27 @@ Status Access::Impl::load() {
   return {};
 }
 
+std::optional<TokenEntry> Access::Impl::entry_of(std::string_view digest) const {
+  const std::shared_ptr<const TokenTable> now = table.get();
+  const TokenEntry* const found = now->find(digest);
+  if (found == nullptr || (found->until && *found->until <= clock.now())) return std::nullopt;
+  return *found;
+}
+
 // The table of contract 2.10. Bits of the row say which classes the role may use.
 bool may(Role role, RouteClass route) {
   constexpr auto bit = [](RouteClass c) { return 1U << static_cast<unsigned>(c); };
   constexpr unsigned kOpen = bit(RouteClass::kOpen);
-  constexpr unsigned kEverything = kOpen | bit(RouteClass::kFeed) | bit(RouteClass::kIngest) |
+  constexpr unsigned kSelf = kOpen | bit(RouteClass::kSelf);
+  constexpr unsigned kEverything = kSelf | bit(RouteClass::kFeed) | bit(RouteClass::kIngest) |
                                    bit(RouteClass::kExposure) | bit(RouteClass::kOperate) |
                                    bit(RouteClass::kAdmin);
   constexpr unsigned kRows[] = {
       /* kNobody   */ kOpen,
-      /* kFeed     */ kOpen | bit(RouteClass::kFeed),
-      /* kIngest   */ kOpen | bit(RouteClass::kIngest),
-      /* kCreator  */ kOpen | bit(RouteClass::kExposure),
-      /* kOperator */ kOpen | bit(RouteClass::kOperate),
+      /* kFeed     */ kSelf | bit(RouteClass::kFeed),
+      /* kIngest   */ kSelf | bit(RouteClass::kIngest),
+      /* kCreator  */ kSelf | bit(RouteClass::kExposure),
+      /* kOperator */ kSelf | bit(RouteClass::kOperate),
       /* kAdmin    */ kEverything,
   };
   return (kRows[static_cast<size_t>(role)] & bit(route)) != 0;
@@ -146,22 +155,21 @@ Result<std::unique_ptr<Access>> Access::open(AccessOptions options, const Clock&
   return std::unique_ptr<Access>(new Access(std::move(impl)));
 }
 
-Status Access::check_listen() const {
-  if (impl_->has_tokens() || is_loopback_host(impl_->options.listen_host)) return {};
-  return Error{ErrorCode::kInvalid, "listening on " + impl_->options.listen_host +
-                                        " needs a token file; without one only 127.0.0.1 is safe"};
+Status Access::check_listen(bool tls) const {
+  const std::string& host = impl_->options.listen_host;
+  if (is_loopback_host(host)) return {};
+  const std::string needs = !impl_->has_tokens() ? "a token file"
+                            : !tls               ? "http.tls_certificate and http.tls_key"
+                                                 : "";
+  if (needs.empty()) return {};
+  return Error{ErrorCode::kInvalid,
+               "listening on " + host + " needs " + needs + "; without only 127.0.0.1 is safe"};
 }
 
 std::optional<HttpResponse> Access::check_request(const HttpRequest& request) const {
   if (!impl_->has_tokens()) {
-    const std::string_view host = request.header("host");
-    if (!impl_->allowed_host(host)) return problem(403, "", "unknown Host");
-    const std::string_view origin = request.header("origin");
-    const bool same_origin = equals_ignoring_case(origin, "http://" + std::string(host)) ||
-                             equals_ignoring_case(origin, "https://" + std::string(host));
-    if (request.headers.count("origin") > 0 && !same_origin) {
-      return problem(403, "", "foreign Origin");
-    }
+    if (!impl_->allowed_host(request.header("host"))) return problem(403, "", "unknown Host");
+    if (foreign_origin(request)) return problem(403, "", "foreign Origin");
   }
   const bool post = request.method == "POST";
   if (!post && request.method != "PUT" && request.method != "PATCH") return std::nullopt;
@@ -179,30 +187,46 @@ std::optional<Principal> Access::authenticate(std::string_view authorization) co
   if (!equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
   const std::string_view token = authorization.substr(kScheme.size());
   if (token.size() > kTokenTextBytesMax) return std::nullopt;
-  const std::string digest = sha256_hex(token);
-  const std::shared_ptr<const TokenTable> table = impl_->table.get();
-  const TokenEntry* const found = table->find(digest);
-  if (found == nullptr || (found->until && *found->until <= impl_->clock.now())) {
-    return std::nullopt;
-  }
-  return found->principal;
+  const std::optional<TokenEntry> entry = impl_->entry_of(sha256_hex(token));
+  if (!entry) return std::nullopt;
+  return entry->principal;
+}
+
+std::optional<Session> Access::session_of(const HttpRequest& request) const {
+  const std::string_view cookie = cookie_of(request.header("cookie"), kCookie);
+  if (cookie.empty() || cookie.size() > kTokenTextBytesMax) return std::nullopt;
+  return impl_->sessions.find(cookie, impl_->clock.now());
 }
 
 std::optional<HttpResponse> Access::admit(const HttpRequest& request, RouteClass route,
                                           Principal& principal) const {
   if (auto refused = check_request(request)) return refused;
-  std::optional<Principal> caller = authenticate(request.header("authorization"));
+  const std::string_view authorization = request.header("authorization");
+  const std::optional<Session> session =
+      authorization.empty() ? session_of(request) : std::optional<Session>();
+  std::optional<Principal> caller;
+  if (!session) {
+    caller = authenticate(authorization);
+  } else if (const auto entry = impl_->entry_of(session->token_digest)) {
+    caller = entry->principal;
+  }
   if (!caller && route == RouteClass::kOpen) caller = Principal{};  // probes and SDKs send anything
-  const bool anonymous = caller && caller->role == Role::kNobody;
   if (caller && caller->limit) {
     if (const int64_t wait_ns = caller->limit->wait_ns(impl_->clock.monotonic_ns()); wait_ns > 0) {
       return too_many(wait_ns);
+    }
+  }
+  if (session && route != RouteClass::kOpen && changes_something(request)) {
+    if (foreign_origin(request)) return problem(403, "", "foreign Origin");
+    if (!equal_secrets(request.header("x-csrf-token"), session->csrf)) {
+      return problem(403, "", "x-csrf-token must be the one that this session was given");
     }
   }
   if (caller && may(caller->role, route)) {
     principal = *std::move(caller);
     return std::nullopt;
   }
+  const bool anonymous = caller && caller->role == Role::kNobody;
   if (caller && !anonymous) {
     return problem(403, "",
                    "the role " + std::string(role_name(caller->role)) + " may not do this");
@@ -211,6 +235,30 @@ std::optional<HttpResponse> Access::admit(const HttpRequest& request, RouteClass
       problem(401, "", anonymous ? "a bearer token is needed" : "unknown or expired token");
   response.with("www-authenticate", "Bearer realm=\"shanhuo\"");
   return response;
+}
+
+std::optional<SignedIn> Access::sign_in(std::string_view token) const {
+  if (!impl_->has_tokens()) return SignedIn{*authenticate({}), {}};
+  if (token.empty() || token.size() > kTokenTextBytesMax) return std::nullopt;
+  const std::string digest = sha256_hex(token);
+  const std::optional<TokenEntry> entry = impl_->entry_of(digest);
+  if (!entry) return std::nullopt;
+  const Millis end = impl_->clock.now() + impl_->options.session_length;
+  return SignedIn{entry->principal,
+                  impl_->sessions.begin(digest, std::min(end, entry->until.value_or(end)))};
+}
+
+void Access::sign_out(const HttpRequest& request) const {
+  impl_->sessions.end(cookie_of(request.header("cookie"), kCookie));
+}
+
+std::string Access::session_cookie(const HttpRequest& request, std::string_view value,
+                                   Millis until) const {
+  const int64_t seconds = std::max<int64_t>(0, (until - impl_->clock.now()).count() / 1'000);
+  std::string cookie(kCookie);
+  cookie.append("=").append(value).append("; Path=/; HttpOnly; SameSite=Strict; Max-Age=");
+  cookie.append(std::to_string(seconds));
+  return request.secure ? cookie + "; Secure" : cookie;
 }
 
 Result<bool> Access::reload_if_changed() {

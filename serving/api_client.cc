@@ -59,8 +59,7 @@ Error error_of_answer(const HttpResponse& answer) {
 }
 
 ApiClient::ApiClient(const Endpoint& endpoint, const std::string& token)
-    : http_(endpoint.host, endpoint.port),
-      place_(endpoint.host + ":" + std::to_string(endpoint.port)) {
+    : http_(endpoint), place_(endpoint.host + ":" + std::to_string(endpoint.port)) {
   if (!token.empty()) headers_.emplace_back("authorization", "Bearer " + token);
   headers_.emplace_back("content-type", "");
 }

@@ -135,6 +135,7 @@ void HttpApi::post_pledge(Call& call) {
 }
 
 void HttpApi::get_points(Call& call) {
+  if (!note_read(call, "the points were read")) return;
   const std::string& id = call.arguments[0];
   const GivingAccount account = engine_.giving().account(id).value_or(GivingAccount{});
   const std::shared_ptr<const GivingRules> rules = engine_.giving().rules();

@@ -120,7 +120,14 @@ std::string name_in(const std::unordered_map<uint32_t, std::string>& names, uint
 
 }  // namespace
 
+bool HttpApi::note_read(Call& call, const std::string& what) {
+  const Status noted = engine_.note_read(call.principal.caller, what, call.arguments[0]);
+  if (!noted.ok()) call.respond(problem(noted.error()));
+  return noted.ok();
+}
+
 void HttpApi::get_user(Call& call) {
+  if (!note_read(call, "the profile was read")) return;
   const std::string& id = call.arguments[0];
   const ViewerState viewer = engine_.features().viewer(id);
   const Insertions insertions = engine_.features().frequency().recent(id, engine_.time().now());
@@ -166,6 +173,7 @@ void HttpApi::delete_user(Call& call) {
     call.respond(problem(404, "", "no such user"));
     return;
   }
+  if (!note_read(call, "was forgotten")) return;
   const Status status = engine_.forget(call.arguments[0]);
   if (!status.ok()) {
     call.respond(problem(status.error()));

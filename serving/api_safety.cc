@@ -17,12 +17,17 @@ void HttpApi::get_audit(Call& call) {
   std::vector<FieldError> errors;
   Millis from(0), to(std::numeric_limits<int64_t>::max());
   uint64_t limit = kAuditShown;
+  const std::string_view which = call.request.param("book").value_or("changes");
+  if (which != "changes" && which != "reads") {
+    errors.push_back({"?book", "must be changes or reads"});
+  }
   read_period(call.request, std::nullopt, from, to, errors);
   read_count(call.request, "limit", limit, 1, kAuditShownMax, errors);
   if (!errors.empty()) return call.respond(problem(422, "", "the query is wrong", errors));
-  const auto changes = engine_.changes().between(from, to, limit);
+  const ChangeBook& book = which == "reads" ? engine_.reads() : engine_.changes();
+  const auto changes = book.between(from, to, limit);
   if (!changes.ok()) return call.respond(problem(changes.error()));
-  const Result<AuditReport> verified = engine_.changes().verify();
+  const Result<AuditReport> verified = book.verify();
   if (!verified.ok() && verified.error().code != ErrorCode::kNotFound) {
     return call.respond(problem(verified.error()));
   }

@@ -14,6 +14,8 @@ namespace shanhuo {
 namespace {
 
 constexpr FlagSpec kFlags[] = {
+    {"book", FlagSpec::Kind::kText, "NAME",
+     "changes, or reads: who looked at whose data, people by a keyed hash", "changes"},
     {"file", FlagSpec::Kind::kText, "FILE", "verify: this book, not the data folder's"},
     {"from", FlagSpec::Kind::kTime, "TIME", "ls: changes since then"},
     {"until", FlagSpec::Kind::kTime, "TIME", "ls: changes before then"},
@@ -21,7 +23,8 @@ constexpr FlagSpec kFlags[] = {
 };
 
 int list(const CliArguments& arguments) {
-  std::string target = "/v1/audit?limit=" + std::to_string(arguments.integer("limit"));
+  std::string target = "/v1/audit?limit=" + std::to_string(arguments.integer("limit")) +
+                       "&book=" + percent_encode(arguments.text("book"));
   if (arguments.given("from")) target += "&from=" + std::to_string(arguments.time("from").count());
   if (arguments.given("until")) target += "&to=" + std::to_string(arguments.time("until").count());
   return show(arguments, "GET", target, "", audit_text);
@@ -36,7 +39,7 @@ int verify(const CliArguments& arguments) {
       folder = read_options(arguments, errors).data_dir;
       if (!errors.empty()) return bad_usage(arguments, errors.front().to_string());
     }
-    file = folder + "/changes.ndjson";
+    file = folder + "/" + arguments.text("book") + ".ndjson";
   }
   const Result<AuditReport> report = verify_audit(file);
   if (!report.ok()) return fail(arguments, report.error());

@@ -25,7 +25,8 @@ Error system_error(const std::string& path) {
   return {ErrorCode::kIo, path + ": " + std::strerror(errno)};
 }
 
-constexpr std::string_view kKinds[] = {"program", "experiment", "metric", "model", "boosting"};
+constexpr std::string_view kKinds[] = {"user",   "program", "experiment",
+                                       "metric", "model",   "boosting"};
 constexpr size_t kReadBytesMax = 1u << 30;
 
 std::string content_of(const RecordedChange& change, const std::string& prev) {

@@ -143,6 +143,9 @@ Status Engine::open_parts(CheckpointStore::Fence fence) {
   auto changes = ChangeBook::open(dir + "/changes.ndjson", {});
   if (!changes.ok()) return changes.error();
   changes_ = std::move(changes).value();
+  auto reads = ChangeBook::open(dir + "/reads.ndjson", {});
+  if (!reads.ok()) return reads.error();
+  reads_ = std::move(reads).value();
   auto revisions = RevisionBook::open(dir + "/revisions");
   if (!revisions.ok()) return revisions.error();
   revisions_ = std::move(revisions).value();

@@ -139,6 +139,9 @@ class Engine {
   ValueModels values() const { return values_.models(); }
   const TrafficBook& requests() const { return requests_; }
   const ChangeBook& changes() const { return *changes_; }
+  // Who looked at which person's data; the people stand in it by a keyed hash.
+  const ChangeBook& reads() const { return *reads_; }
+  Status note_read(const std::string& who, const std::string& what, std::string_view user_id);
   const RevisionBook& revisions() const { return *revisions_; }
   EventLog& log() { return *log_.log; }
   Pipeline& pipeline() { return *pipeline_; }
@@ -221,7 +224,7 @@ class Engine {
   std::unique_ptr<FeatureStore> features_;
   std::vector<std::unique_ptr<Deduplicator>> dedup_;  // by partition
   std::unique_ptr<DecisionBook> decisions_;
-  std::unique_ptr<ChangeBook> changes_;
+  std::unique_ptr<ChangeBook> changes_, reads_;
   std::unique_ptr<RevisionBook> revisions_;
   std::unique_ptr<ExperimentWatch> watch_;
   std::unique_ptr<ExposureBook> exposures_;

@@ -21,7 +21,7 @@ bool small_part(const fs::directory_entry& entry) {
   const std::string name = entry.path().filename().string();
   if (entry.is_directory()) return kFolders.contains(name);
   return entry.is_regular_file() && !name.starts_with("changes.ndjson") &&
-         !name.ends_with(".partial");
+         !name.starts_with("reads.ndjson") && !name.ends_with(".partial");
 }
 
 Status copy_small_parts(const std::string& from, const std::string& to) {
@@ -73,6 +73,7 @@ Status Engine::backup(const std::string& directory) {
     status = log_.embedded->backup(directory + "/log");
   }
   if (status.ok()) status = changes_->copy_to(directory);
+  if (status.ok()) status = reads_->copy_to(directory);
   if (status.ok()) status = copy_small_parts(options_.data_dir, directory);
   if (status.ok()) status = copy_chosen_model(models_, options_.data_dir, directory);
   const std::string counter = directory + "/decisions.counter";

@@ -81,6 +81,12 @@ Status Engine::note(const ConfigChange& change, const std::string& who, const st
       {clock_.now(), who, change.kind, change.id, what, change.from, change.to});
 }
 
+Status Engine::note_read(const std::string& who, const std::string& what,
+                         std::string_view user_id) {
+  return reads_->append(
+      {clock_.now(), who, "user", ledger_keys_->name_of("read", user_id), what, "", ""});
+}
+
 Result<ConfigChange> Engine::write_config(ConfigKind kind, std::string_view id,
                                           const ConfigEdit& edit,
                                           const std::optional<std::string>& if_revision,

@@ -51,6 +51,7 @@ struct HttpRequest {
   std::string content_type;  // media type in lower case, without parameters
   std::string body;
   bool peer_is_loopback = false;
+  bool secure = false;      // it came by TLS
   int64_t received_ns = 0;  // base/clock.h monotonic_ns() when the first byte was seen
   std::string request_id;   // the client's x-request-id, or a new one; every answer repeats it
 

@@ -105,6 +105,9 @@ struct HttpApi::Table {
       Route{"GET", "/v1/users/{id}", kAdmin, true, &HttpApi::get_user},
       Route{"DELETE", "/v1/users/{id}", kAdmin, true, &HttpApi::delete_user},
       Route{"POST", "/v1/backups", kAdmin, true, &HttpApi::post_backup},
+      Route{"POST", "/v1/session", kOpen, false, &HttpApi::post_session},
+      Route{"GET", "/v1/session", kSelf, false, &HttpApi::get_session},
+      Route{"DELETE", "/v1/session", kSelf, false, &HttpApi::delete_session},
       Route{"GET", "/healthz", kOpen, false, &HttpApi::healthz},
       Route{"GET", "/readyz", kOpen, false, &HttpApi::readyz},
       Route{"GET", "/version", kOpen, false, &HttpApi::version},
@@ -113,6 +116,7 @@ struct HttpApi::Table {
       Route{"GET", "/creator", kOpen, false, &HttpApi::page},
       Route{"GET", "/operate", kOpen, false, &HttpApi::page},
       Route{"GET", "/impact", kOpen, false, &HttpApi::page},
+      Route{"GET", "/sign-in", kOpen, false, &HttpApi::page},
       Route{"GET", "/static/*", kOpen, false, &HttpApi::page},
       Route{"GET", "/favicon.ico", kOpen, false, &HttpApi::favicon},
   };

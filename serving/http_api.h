@@ -126,7 +126,13 @@ class HttpApi {
   void get_points(Call& call);
   void get_ledger(Call& call);
   void get_proof(Call& call);
+  // api_session.cc
+  void post_session(Call& call);
+  void get_session(Call& call);
+  void delete_session(Call& call);
   // api_people.cc
+  // False after having answered that it cannot be recorded: then nobody gets to see it.
+  bool note_read(Call& call, const std::string& what);
   void get_user(Call& call);
   void delete_user(Call& call);
   // api_status.cc

@@ -5,6 +5,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -12,6 +13,8 @@
 #include <boost/beast/http/string_body.hpp>
 #include <charconv>
 #include <chrono>
+
+#include "serving/tls_stream.h"
 
 namespace shanhuo {
 namespace {
@@ -26,15 +29,16 @@ bool idempotent(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE";
 }
 
-std::string request_head(std::string_view method, std::string_view target, std::string_view host,
-                         uint16_t port, const HttpClient::Headers& headers, size_t body_bytes) {
+std::string request_head(std::string_view method, std::string_view target, const Endpoint& server,
+                         const HttpClient::Headers& headers, size_t body_bytes) {
   std::string head;
   head.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
   const auto own_host = [](const auto& header) {
     return equals_ignoring_case(header.first, "host");
   };
   if (std::none_of(headers.begin(), headers.end(), own_host)) {
-    head.append("host: ").append(host).append(":").append(std::to_string(port)).append("\r\n");
+    head.append("host: ").append(server.host).append(":");
+    head.append(std::to_string(server.port)).append("\r\n");
   }
   for (const auto& [name, value] : headers) {
     head.append(name).append(": ").append(value).append("\r\n");
@@ -62,9 +66,10 @@ HttpResponse to_response(ResponseParser::value_type&& message) {
 }  // namespace
 
 struct HttpClient::Connection {
-  Connection(std::string h, uint16_t p) : host(std::move(h)), port(p) {}
+  explicit Connection(Endpoint e) : endpoint(std::move(e)) {}
 
   error_code connect(Deadline deadline);
+  error_code shake_hands(Deadline deadline);
   error_code exchange(std::string_view head, std::string_view body, ResponseParser& parser,
                       Deadline deadline);
   // Runs the one pending operation; past the deadline it is cut short and `ec` says timed_out.
@@ -72,14 +77,14 @@ struct HttpClient::Connection {
   bool still_open();
   void close() {
     error_code ignored;
-    socket.close(ignored);
+    stream.socket().close(ignored);
+    stream.forget_tls();
     buffer.clear();
   }
 
-  const std::string host;
-  const uint16_t port;
+  const Endpoint endpoint;
   asio::io_context io{1};
-  asio::ip::tcp::socket socket{io};
+  TlsStream<asio::ip::tcp::socket> stream{asio::ip::tcp::socket(io)};
   boost::beast::flat_buffer buffer;
 };
 
@@ -95,13 +100,25 @@ void HttpClient::Connection::run_until(Deadline deadline, error_code& ec) {
 error_code HttpClient::Connection::connect(Deadline deadline) {
   error_code ec;
   asio::ip::tcp::resolver resolver(io);
-  const auto endpoints = resolver.resolve(host, std::to_string(port), ec);
+  const auto endpoints = resolver.resolve(endpoint.host, std::to_string(endpoint.port), ec);
   if (ec) return ec;
-  asio::async_connect(socket, endpoints,
+  asio::async_connect(stream.socket(), endpoints,
                       [&ec](error_code result, const asio::ip::tcp::endpoint&) { ec = result; });
   run_until(deadline, ec);
   error_code ignored;
-  if (!ec) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (!ec) stream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  return ec || !endpoint.secure ? ec : shake_hands(deadline);
+}
+
+// The certificate must be of the host that was asked for, by an authority that is trusted.
+error_code HttpClient::Connection::shake_hands(Deadline deadline) {
+  const std::shared_ptr<TlsIdentity::Context> trusted = trusted_authorities();
+  auto& tls = stream.secure(*trusted);
+  tls.set_verify_callback(asio::ssl::host_name_verification(endpoint.host));
+  SSL_set_tlsext_host_name(tls.native_handle(), endpoint.host.c_str());
+  error_code ec;
+  tls.async_handshake(asio::ssl::stream_base::client, [&ec](error_code result) { ec = result; });
+  run_until(deadline, ec);
   return ec;
 }
 
@@ -111,30 +128,35 @@ error_code HttpClient::Connection::exchange(std::string_view head, std::string_v
                             asio::const_buffer(body.data(), body.size())};
   // The read starts with the write: a server may refuse a large body before it has seen it all.
   error_code write_ec, read_ec;
-  asio::async_write(socket, parts, [&](error_code result, size_t) { write_ec = result; });
-  http::async_read(socket, buffer, parser, [&](error_code result, size_t) {
+  asio::async_write(stream, parts, [&](error_code result, size_t) { write_ec = result; });
+  http::async_read(stream, buffer, parser, [&](error_code result, size_t) {
     read_ec = result;
     if (!parser.is_done() || parser.keep_alive()) return;
     error_code ignored;
-    socket.shutdown(asio::socket_base::shutdown_both, ignored);  // ends a write nobody reads
+    stream.socket().shutdown(asio::socket_base::shutdown_both,
+                             ignored);  // ends a write nobody reads
   });
   run_until(deadline, read_ec);
   if (!read_ec && write_ec) close();
   return read_ec;
 }
 
-// An idle connection that became readable was closed by the server (or speaks out of turn).
+// An idle connection that became readable was closed by the server (or speaks out of turn; TLS
+// does).
 bool HttpClient::Connection::still_open() {
+  asio::ip::tcp::socket& socket = stream.socket();
   if (!socket.is_open()) return false;
   error_code ec;
   socket.non_blocking(true, ec);
   char byte;
   socket.receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, ec);
-  return ec == asio::error::would_block;
+  return ec == asio::error::would_block || (!ec && stream.secured());
 }
 
+HttpClient::HttpClient(Endpoint endpoint)
+    : connection_(std::make_unique<Connection>(std::move(endpoint))) {}
 HttpClient::HttpClient(std::string host, uint16_t port)
-    : connection_(std::make_unique<Connection>(std::move(host), port)) {}
+    : HttpClient(Endpoint{std::move(host), port}) {}
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
@@ -145,8 +167,8 @@ Result<HttpResponse> HttpClient::request(std::string_view method, std::string_vi
   Connection& c = *connection_;
   const Deadline deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-  const std::string head = request_head(method, target, c.host, c.port, headers, body.size());
-  const std::string peer = c.host + ":" + std::to_string(c.port);
+  const std::string head = request_head(method, target, c.endpoint, headers, body.size());
+  const std::string peer = c.endpoint.host + ":" + std::to_string(c.endpoint.port);
   for (bool retried = false;; retried = true) {
     const bool reused = c.still_open();
     if (!reused) {
@@ -183,14 +205,16 @@ Result<HttpResponse> HttpClient::send_json(std::string_view method, std::string_
 }
 
 Result<Endpoint> parse_endpoint(std::string_view url) {
-  constexpr std::string_view kScheme = "http://";
+  constexpr std::string_view kScheme = "http://", kSecureScheme = "https://";
   std::string_view rest = url;
-  const bool has_scheme = rest.substr(0, kScheme.size()) == kScheme;
-  if (has_scheme) rest.remove_prefix(kScheme.size());
-  if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
-  const Error wrong{ErrorCode::kInvalid,
-                    "'" + std::string(url) + "' is not http://host:port or host:port"};
   Endpoint endpoint;
+  endpoint.secure = rest.starts_with(kSecureScheme);
+  const bool has_scheme = endpoint.secure || rest.starts_with(kScheme);
+  if (has_scheme) rest.remove_prefix(endpoint.secure ? kSecureScheme.size() : kScheme.size());
+  if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
+  const Error wrong{
+      ErrorCode::kInvalid,
+      "'" + std::string(url) + "' is not http://host:port, https://host:port or host:port"};
   const size_t bracket = rest.rfind(']');
   const size_t colon = rest.rfind(':');
   const bool has_port =
@@ -201,7 +225,7 @@ Result<Endpoint> parse_endpoint(std::string_view url) {
     const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
     if (ec != std::errc() || end != port.data() + port.size()) return wrong;
   } else if (has_scheme) {
-    endpoint.port = 80;
+    endpoint.port = endpoint.secure ? 443 : 80;
   } else {
     return wrong;
   }

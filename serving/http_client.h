@@ -18,11 +18,18 @@ namespace shanhuo {
 
 inline constexpr size_t kClientBodyBytesMax = size_t{256} << 20;  // of an answer; kTooLarge past it
 
+struct Endpoint {
+  std::string host;
+  uint16_t port = 0;
+  bool secure = false;  // TLS; the server's certificate is checked (tls.h, trusted_authorities())
+};
+
 class HttpClient {
  public:
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
-  HttpClient(std::string host, uint16_t port);  // does not connect yet
+  explicit HttpClient(Endpoint endpoint);  // does not connect yet
+  HttpClient(std::string host, uint16_t port);
   ~HttpClient();
   HttpClient(HttpClient&&) noexcept;
   HttpClient& operator=(HttpClient&&) noexcept;
@@ -42,11 +49,8 @@ class HttpClient {
   std::unique_ptr<Connection> connection_;
 };
 
-// "http://host:port", "http://host" (80) or "host:port" into its parts; kInvalid otherwise.
-struct Endpoint {
-  std::string host;
-  uint16_t port = 0;
-};
+// "http://host:port", "http://host" (80), "https://host" (443) or "host:port" into its parts;
+// kInvalid otherwise.
 Result<Endpoint> parse_endpoint(std::string_view url);
 
 }  // namespace shanhuo

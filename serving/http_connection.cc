@@ -104,7 +104,7 @@ void ServerState::wait_until_all_closed(int timeout_ms) {
 
 Connection::Connection(std::shared_ptr<ServerState> state, Socket socket)
     : state_(std::move(state)),
-      socket_(std::move(socket)),
+      stream_(std::move(socket)),
       reader_({state_->options.header_bytes_max, state_->options.body_bytes_max}) {}
 
 Connection::~Connection() { state_->buffered_bytes -= held_bytes_; }
@@ -113,35 +113,43 @@ void Connection::set_deadline(int ms) { deadline_ns_ = monotonic_ns() + int64_t{
 
 void Connection::start() {
   error_code ec;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ec);
-  const auto peer = socket_.remote_endpoint(ec);
+  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ec);
+  const auto peer = stream_.socket().remote_endpoint(ec);
   peer_is_loopback_ = !ec && peer.address().is_loopback();
   set_deadline(state_->options.header_timeout_ms);
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    self->state_->stopping ? self->close() : self->read();
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    self->state_->stopping ? self->close() : self->shake_hands();
   });
+}
+
+void Connection::shake_hands() {
+  if (state_->options.tls == nullptr) return read();
+  stream_.secure(*state_->options.tls->context())
+      .async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](error_code ec) {
+        ec ? self->close() : self->read();
+      });
 }
 
 void Connection::answer_later(HttpResponse&& response) {
   // Weak: once the threads have ended, a strong reference queued here would never be freed.
-  asio::dispatch(socket_.get_executor(),
+  asio::dispatch(stream_.get_executor(),
                  [weak = weak_from_this(), answer = std::move(response)]() mutable {
                    if (const auto self = weak.lock()) self->answer(std::move(answer));
                  });
 }
 
 void Connection::close_later() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });
+  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->close(); });
 }
 
 void Connection::close_if_idle_later() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
     if (self->reading_ && self->reader_.state() == RequestReader::State::kIdle) self->close();
   });
 }
 
 void Connection::close_if_late_later() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
     if (self->closed_ || !self->late(monotonic_ns())) return;
     ++self->state_->timed_out;
     self->close();
@@ -152,7 +160,7 @@ void Connection::read() {
   if (closed_) return;
   reading_ = true;
   const bool in_body = reader_.state() == RequestReader::State::kBody;
-  socket_.async_read_some(buffer_.prepare(in_body ? kBodyReadBytes : kReadBytes),
+  stream_.async_read_some(buffer_.prepare(in_body ? kBodyReadBytes : kReadBytes),
                           [self = shared_from_this()](error_code ec, size_t bytes) {
                             self->reading_ = false;
                             if (ec || self->closed_) return self->close();
@@ -189,7 +197,7 @@ void Connection::on_body_begins() {
   set_deadline(state_->options.body_timeout_ms);
   if (!reader_.expects_continue() || reader_.body_bytes() > 0) return read();
   asio::async_write(
-      socket_, asio::buffer(kContinue.data(), kContinue.size()),
+      stream_, asio::buffer(kContinue.data(), kContinue.size()),
       [self = shared_from_this()](error_code ec, size_t) { ec ? self->close() : self->read(); });
 }
 
@@ -212,6 +220,7 @@ void Connection::dispatch() {
   request.request_id = request_id_;
   request.received_ns = received_ns_;
   request.peer_is_loopback = peer_is_loopback_;
+  request.secure = stream_.secured();
   deadline_ns_ = kNever;
   const bool shed = state_->sheds(request);
   ++state_->inflight;
@@ -250,7 +259,7 @@ void Connection::answer(HttpResponse&& response) {
   set_deadline(state_->options.write_timeout_ms);
   const std::array parts = {asio::const_buffer(out_head_.data(), out_head_.size()),
                             asio::const_buffer(out_body_.data(), out_body_.size())};
-  asio::async_write(socket_, parts, [self = shared_from_this()](error_code ec, size_t) {
+  asio::async_write(stream_, parts, [self = shared_from_this()](error_code ec, size_t) {
     ec ? self->close() : self->on_answered();
   });
 }
@@ -261,7 +270,7 @@ void Connection::on_answered() {
   if (closed_) return;
   if (!keep_alive_ || state_->stopping) {
     error_code ec;
-    socket_.shutdown(asio::socket_base::shutdown_send, ec);
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ec);
     set_deadline(kLingerTimeoutMs);
     return linger_ ? linger() : close();
   }
@@ -273,7 +282,7 @@ void Connection::on_answered() {
 
 void Connection::linger() {
   buffer_.clear();
-  socket_.async_read_some(buffer_.prepare(kBodyReadBytes),
+  stream_.async_read_some(buffer_.prepare(kBodyReadBytes),
                           [self = shared_from_this()](error_code ec, size_t bytes) {
                             self->lingered_bytes_ += bytes;
                             if (ec || self->lingered_bytes_ > kLingerBytesMax) {
@@ -288,7 +297,7 @@ void Connection::close() {
   if (closed_) return;
   closed_ = true;
   error_code ec;
-  socket_.close(ec);
+  stream_.socket().close(ec);
   state_->forget(this);
 }
 

@@ -26,6 +26,7 @@
 #include "serving/http.h"
 #include "serving/http_server.h"
 #include "serving/request_reader.h"
+#include "serving/tls_stream.h"
 
 namespace shanhuo {
 
@@ -80,6 +81,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool late(int64_t now_ns) const { return deadline_ns_ < now_ns; }
 
  private:
+  void shake_hands();
   void read();
   void parse();
   void on_body_begins();
@@ -96,7 +98,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::atomic<int64_t> deadline_ns_{std::numeric_limits<int64_t>::max()};
 
   // Used on the strand alone.
-  Socket socket_;
+  TlsStream<Socket> stream_;
   RequestReader reader_;
   boost::beast::flat_buffer buffer_;
   int64_t received_ns_ = 0;

@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "serving/http.h"
+#include "serving/tls.h"
 
 namespace shanhuo {
 
@@ -31,11 +32,12 @@ struct HttpServerOptions {
   size_t buffered_bytes_max = size_t{512} << 20;  // bodies held by all requests; past it 503
   size_t inflight_max = 1024;  // requests with a handler; past it 503 with retry-after
   std::vector<std::string> never_shed = {"/healthz", "/readyz", "/metrics"};  // paths
-  int header_timeout_ms = 10'000;  // first byte (or connect) to the end of the headers
+  int header_timeout_ms = 10'000;  // first byte (or connect, TLS's handshake too) to their end
   int body_timeout_ms = 30'000;    // end of the headers to the end of the body
   int idle_timeout_ms = 60'000;    // between requests
   int write_timeout_ms = 30'000;   // one answer
   int shutdown_grace_ms = 5'000;   // how long stop() waits for answers
+  std::shared_ptr<TlsIdentity> tls = nullptr;  // nullptr: plain
 };
 
 // Since start(). Monotonic but for the last three.

@@ -70,6 +70,14 @@ Result<HttpServerOptions> server_options(const EngineOptions& options) {
   server.body_timeout_ms = options.http.body_timeout_ms;
   server.idle_timeout_ms = options.http.idle_timeout_ms;
   server.shutdown_grace_ms = options.http.shutdown_grace_ms;
+  if (options.http.tls_certificate.empty() != options.http.tls_key.empty()) {
+    return Error{ErrorCode::kInvalid, "http.tls_certificate and http.tls_key go together"};
+  }
+  if (!options.http.tls_key.empty()) {
+    auto identity = TlsIdentity::load(options.http.tls_certificate, options.http.tls_key);
+    if (!identity.ok()) return identity.error().within("http.tls");
+    server.tls = std::move(identity).value();
+  }
   return server;
 }
 
@@ -158,23 +166,28 @@ sigset_t block_signals() {
   return signals;
 }
 
-// Waits for SIGINT or SIGTERM; meanwhile changed tokens and, by `look`, options come into force.
-void wait_for_signal(const sigset_t& signals, Access& access, const std::function<void()>& look) {
+// Waits for SIGINT or SIGTERM; meanwhile changed tokens, certificates and, by `look`, options come
+// into force.
+void wait_for_signal(const sigset_t& signals, Access& access, TlsIdentity* tls,
+                     const std::function<void()>& look) {
+  const auto say = [](const char* what, const Result<bool>& reloaded) {
+    if (reloaded.ok()) return;
+    std::fprintf(stderr, "%s: refused, the last good ones stay: %s\n", what,
+                 reloaded.error().message.c_str());
+  };
   const timespec period{0, 300'000'000};
   while (sigtimedwait(&signals, nullptr, &period) <= 0 && !asked_to_stop.load()) {
     look();
-    const Result<bool> reloaded = access.reload_if_changed();
-    if (!reloaded.ok()) {
-      std::fprintf(stderr, "tokens: refused, the last good ones stay: %s\n",
-                   reloaded.error().message.c_str());
-    }
+    say("tokens", access.reload_if_changed());
+    if (tls != nullptr) say("certificates", tls->reload_if_changed());
   }
 }
 
 Status start(HttpServer& server, const HttpServerOptions& options) {
   const Status started = server.start();
   if (!started.ok()) return started;
-  std::printf("ready: http://%s:%u\n", options.host.c_str(), server.port());
+  std::printf("ready: %s://%s:%u\n", options.tls == nullptr ? "http" : "https",
+              options.host.c_str(), server.port());
   std::fflush(stdout);
   return {};
 }
@@ -194,7 +207,8 @@ int serve_alone(const CliArguments& arguments, const EngineOptions& options,
     return fail(status.error());
   }
   LiveOptions live(arguments, options);
-  wait_for_signal(signals, access, [&] { live.take_over(*engine.value()); });
+  wait_for_signal(signals, access, server_options.tls.get(),
+                  [&] { live.take_over(*engine.value()); });
   server.stop();
   engine.value()->stop();
   return kExitDone;
@@ -230,7 +244,7 @@ int serve_member(const CliArguments& arguments, const EngineOptions& options,
   }
   member->start(server_options.host + ":" + std::to_string(server.port()));
   LiveOptions live(arguments, options);
-  wait_for_signal(signals, access,
+  wait_for_signal(signals, access, server_options.tls.get(),
                   [&] { member->with_engine([&](Engine& engine) { live.take_over(engine); }); });
   server.stop();
   member->stop();
@@ -266,10 +280,14 @@ int serve_verb(const CliArguments& arguments) {
   AccessOptions access_options;
   access_options.token_file = options.token_file;
   access_options.listen_host = server.value().host;
+  access_options.session_length =
+      Millis(static_cast<int64_t>(options.access.session_h * 3'600'000));
+  access_options.sessions_max = static_cast<size_t>(options.access.sessions_max);
   const WallClock clock;
   Result<std::unique_ptr<Access>> access = Access::open(access_options, clock);
   if (!access.ok()) return fail(access.error());
-  if (const Status status = access.value()->check_listen(); !status.ok())
+  if (const Status status = access.value()->check_listen(server.value().tls != nullptr);
+      !status.ok())
     return fail(status.error());
   const std::string warning = access.value()->permission_warning();
   if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());

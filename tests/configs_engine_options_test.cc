@@ -244,7 +244,7 @@ TEST(EngineOptions, ReportsAllErrorsAtOnce) {
             "engine.yaml:3:12: http.threads: 0 is too small, at least 1\n"
             "engine.yaml:4:3: http.speed: unknown key; allowed here: threads, connections_max, "
             "header_bytes_max, body_bytes_max, inflight_max, header_timeout_ms, body_timeout_ms, "
-            "idle_timeout_ms, shutdown_grace_ms\n"
+            "idle_timeout_ms, shutdown_grace_ms, tls_certificate, tls_key\n"
             "engine.yaml:6:18: retrieval.recall_target: high must be a finite number\n");
 }
 

@@ -24,7 +24,8 @@ BYTES_MAX = 200_000  # an answer of reasonable size
 
 # Which roles may use a class of routes (contract 2.10; tests/serving_access_test.cc holds the code
 # to the same table).
-ROLES = {"kOpen": [], "kFeed": ["feed", "admin"], "kIngest": ["ingest", "admin"],
+ROLES = {"kOpen": [], "kSelf": ["feed", "ingest", "creator", "operator", "admin"],
+         "kFeed": ["feed", "admin"], "kIngest": ["ingest", "admin"],
          "kExposure": ["creator", "admin"], "kOperate": ["operator", "admin"],
          "kAdmin": ["admin"]}
 

@@ -85,13 +85,15 @@ TEST(Access, GivesEachRoleItsClassesAndNoOther) {
   using C = RouteClass;
   const Row rows[] = {
       {Role::kNobody, {C::kOpen}},
-      {Role::kFeed, {C::kOpen, C::kFeed}},
-      {Role::kIngest, {C::kOpen, C::kIngest}},
-      {Role::kCreator, {C::kOpen, C::kExposure}},
-      {Role::kOperator, {C::kOpen, C::kOperate}},
-      {Role::kAdmin, {C::kOpen, C::kFeed, C::kIngest, C::kExposure, C::kOperate, C::kAdmin}}};
+      {Role::kFeed, {C::kOpen, C::kSelf, C::kFeed}},
+      {Role::kIngest, {C::kOpen, C::kSelf, C::kIngest}},
+      {Role::kCreator, {C::kOpen, C::kSelf, C::kExposure}},
+      {Role::kOperator, {C::kOpen, C::kSelf, C::kOperate}},
+      {Role::kAdmin,
+       {C::kOpen, C::kSelf, C::kFeed, C::kIngest, C::kExposure, C::kOperate, C::kAdmin}}};
   for (const Row& row : rows) {
-    for (const C c : {C::kOpen, C::kFeed, C::kIngest, C::kExposure, C::kOperate, C::kAdmin}) {
+    for (const C c :
+         {C::kOpen, C::kSelf, C::kFeed, C::kIngest, C::kExposure, C::kOperate, C::kAdmin}) {
       EXPECT_EQ(may(row.role, c), row.allowed.contains(c))
           << role_name(row.role) << " " << static_cast<int>(c);
     }
@@ -308,16 +310,71 @@ TEST(Access, WarnsOfAFileThatOthersCanRead) {
   EXPECT_NE(file.open()->permission_warning(), "");
 }
 
-TEST(Access, WithoutTokensListensOnLoopbackAlone) {
+TEST(Access, ASessionEndsWithItsTimeAndWithItsToken) {
+  TokenFile file;
+  const NewToken brief = token("operator", {"brief", "2026-09-21T15:13:20Z", ""}),
+                 lasting = token("operator", {"lasting", "", ""});
+  file.write(brief.line + "\n" + lasting.line);
+  const auto access = file.open();
+  ManualClock& now = clock();
+  const Millis before = now.now(), start(1'790'000'000'000);
+  now.set(start);
+  const auto asked = [&](const SignedIn& who) {
+    HttpRequest from = request("GET");
+    from.headers.add("Cookie", "a=b; shanhuo_session=" + who.session->cookie);
+    Principal principal;
+    return status_of(access->admit(from, RouteClass::kOperate, principal));
+  };
+  const auto first = access->sign_in(brief.token), second = access->sign_in(lasting.token);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->session->session.until, start + Millis(3'600'000));  // as its token
+  EXPECT_EQ(second->session->session.until, start + Millis(12 * 3'600'000));
+  EXPECT_EQ(asked(*first), 0);
+  now.set(start + Millis(3'600'000));
+  EXPECT_EQ(asked(*first), 401);
+  EXPECT_EQ(asked(*second), 0);
+  now.set(start + Millis(12 * 3'600'000));
+  EXPECT_EQ(asked(*second), 401);
+  EXPECT_FALSE(access->sign_in(brief.token));
+  EXPECT_FALSE(access->sign_in("of another engine"));
+  now.set(before);
+}
+
+TEST(Access, ABearerTokenGoesBeforeACookieAndNeedsNoCsrf) {
+  TokenFile file;
+  const NewToken operates = token("operator"), feeds = token("feed");
+  file.write(operates.line + "\n" + feeds.line);
+  const auto access = file.open();
+  const auto session = access->sign_in(operates.token)->session;
+  HttpRequest both = request("PUT");
+  both.headers.add("Cookie", "shanhuo_session=" + session->cookie);
+  both.headers.add("Authorization", "Bearer " + feeds.token);
+  Principal principal;
+  EXPECT_EQ(status_of(access->admit(both, RouteClass::kOperate, principal)), 403);
+  EXPECT_EQ(status_of(access->admit(both, RouteClass::kFeed, principal)), 0);
+  EXPECT_EQ(principal.role, Role::kFeed);
+}
+
+TEST(Access, FindsACookieAmongOthers) {
+  EXPECT_EQ(cookie_of("a=1; b=2;c=3", "b"), "2");
+  EXPECT_EQ(cookie_of("a=1; b=2;c=3", "c"), "3");
+  EXPECT_EQ(cookie_of("ab=1;  a=x=y", "a"), "x=y");
+  for (const char* none : {"", ";", "; ;", "a", "ab=1", "b; a =1"}) {
+    EXPECT_EQ(cookie_of(none, "a"), "") << none;
+  }
+}
+
+TEST(Access, WithoutTokensOrWithoutTlsListensOnLoopbackAlone) {
   for (const char* host : {"127.0.0.1", "localhost", "::1", "127.0.0.2"}) {
-    EXPECT_TRUE(without_tokens(options("", host))->check_listen().ok()) << host;
+    EXPECT_TRUE(without_tokens(options("", host))->check_listen(false).ok()) << host;
   }
   for (const char* host : {"0.0.0.0", "::", "10.0.0.1", "example.org"}) {
-    EXPECT_FALSE(without_tokens(options("", host))->check_listen().ok()) << host;
+    EXPECT_FALSE(without_tokens(options("", host))->check_listen(true).ok()) << host;
   }
   TokenFile file;
   auto open = Access::open(options(file.path(), "0.0.0.0"), clock());
-  EXPECT_TRUE(open.value()->check_listen().ok());
+  EXPECT_TRUE(open.value()->check_listen(true).ok());
+  EXPECT_FALSE(open.value()->check_listen(false).ok());  // a token in plain text would be read
 }
 
 TEST(Access, WithoutTokensRefusesUnknownHosts) {

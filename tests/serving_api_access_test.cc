@@ -29,6 +29,7 @@ const std::set<Who> kIngests = {kIngest, kAdmin};
 const std::set<Who> kLooks = {kCreator, kAdmin};
 const std::set<Who> kOperates = {kOperator, kAdmin};
 const std::set<Who> kAdministers = {kAdmin};
+const std::set<Who> kKnown = {kFeed, kIngest, kCreator, kOperator, kAdmin};
 
 const std::map<std::string, std::set<Who>> kTable = {
     {"POST /v1/rank", kFeeds},
@@ -81,6 +82,9 @@ const std::map<std::string, std::set<Who>> kTable = {
     {"GET /v1/users/{id}", kAdministers},
     {"DELETE /v1/users/{id}", kAdministers},
     {"POST /v1/backups", kAdministers},
+    {"POST /v1/session", kOpenToAll},
+    {"GET /v1/session", kKnown},
+    {"DELETE /v1/session", kKnown},
     {"GET /healthz", kOpenToAll},
     {"GET /readyz", kOpenToAll},
     {"GET /version", kOpenToAll},
@@ -89,6 +93,7 @@ const std::map<std::string, std::set<Who>> kTable = {
     {"GET /creator", kOpenToAll},
     {"GET /operate", kOpenToAll},
     {"GET /impact", kOpenToAll},
+    {"GET /sign-in", kOpenToAll},
     {"GET /static/*", kOpenToAll},
     {"GET /favicon.ico", kOpenToAll},
 };

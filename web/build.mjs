@@ -8,7 +8,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { mapPlugin } from './map_data.mjs';
 
-const kPages = ['creator', 'operate', 'impact'];
+const kPages = ['creator', 'operate', 'impact', 'sign-in'];
 const kFirstLoadBytesMax = 400_000; // of a page with all that it loads, as brotli sends it
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));

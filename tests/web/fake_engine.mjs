@@ -120,6 +120,7 @@ async function answer(engine, request, response, url) {
   engine.requests.push({
     url: request.url,
     authorization: request.headers.authorization,
+    cookie: request.headers.cookie,
     accept: request.headers.accept,
   });
   if (engine.delay_ms > 0) await new Promise((done) => setTimeout(done, engine.delay_ms));
@@ -140,5 +141,6 @@ export async function startFakeEngine() {
     labels: {},
     requests: [],
   };
-  return Object.assign(engine, await servePages((...call) => answer(engine, ...call)));
+  const pages = await servePages((...call) => answer(engine, ...call), () => engine);
+  return Object.assign(engine, pages);
 }

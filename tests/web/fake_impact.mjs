@@ -92,6 +92,6 @@ export async function startFakeImpact() {
     }
     response.writeHead(200, { 'content-type': 'text/csv; charset=utf-8' });
     return response.end('key,name\r\n"a","b"\r\n');
-  });
+  }, () => fake.world);
   return Object.assign(fake, pages);
 }

@@ -271,5 +271,6 @@ async function answer({ world }, request, response, url) {
 // -> a listening fake; `world` may be replaced between requests. close() ends it.
 export async function startFakeOperator() {
   const engine = { world: freshWorld() };
-  return Object.assign(engine, await servePages((...call) => answer(engine, ...call)));
+  const pages = await servePages((...call) => answer(engine, ...call), () => engine.world);
+  return Object.assign(engine, pages);
 }

@@ -33,21 +33,59 @@ export function answerJson(response, value) {
   response.end(JSON.stringify(value));
 }
 
-// Fails a request as `mode` says, or because it does not bear `token`. -> whether it did.
-export function fails({ mode, token }, request, response) {
+const kCsrf = 'csrf-of-the-fake';
+const cookieOf = (token) => `shanhuo_session=${Buffer.from(token).toString('base64url')}`;
+
+// Whether the line, or the engine behind it, is in no state to answer.
+function breaks(mode, request, response) {
   if (mode === 'down') request.socket.destroy();
   else if (mode === 'busy') problem(response, 503, 'shedding', { 'retry-after': '40' });
   else if (mode === 'broken') response.writeHead(200).end('<html>proxy</html>');
-  else if (token !== '' && request.headers.authorization !== `Bearer ${token}`)
+  else return false;
+  return true;
+}
+
+// Fails a request as `mode` says, or because nobody is signed in with `token`, or because a write
+// does not repeat the session's word. -> whether it did.
+export function fails({ mode, token }, request, response) {
+  if (breaks(mode, request, response)) return true;
+  if (token !== '' && request.headers.cookie !== cookieOf(token))
     problem(response, 401, 'no or bad token');
+  else if (token !== '' && request.method !== 'GET' && request.headers['x-csrf-token'] !== kCsrf)
+    problem(response, 403, 'x-csrf-token');
   else if (mode === 'other-role') problem(response, 403, 'the role feed may not do this');
   else return false;
   return true;
 }
 
-// Listens, serves the pages and leaves everything else to answer(request, response, url).
-// -> { url, close() }.
-export async function servePages(answer) {
+// /v1/session, as the engine has it.
+async function answerSession({ mode, token }, request, response) {
+  if (breaks(mode, request, response)) return undefined;
+  const flags = 'Path=/; HttpOnly; SameSite=Strict';
+  if (request.method === 'POST') {
+    let body = '';
+    for await (const part of request) body += part;
+    if (JSON.parse(body).token !== token) return problem(response, 401, 'unknown token');
+    response.setHeader('set-cookie', `${cookieOf(token)}; ${flags}`);
+  } else if (fails({ mode: 'ok', token }, request, response)) {
+    return undefined;
+  } else if (request.method === 'DELETE') {
+    response.setHeader('set-cookie', `shanhuo_session=; Max-Age=0; ${flags}`);
+    return response.writeHead(204).end();
+  }
+  if (token === '') return answerJson(response, { role: 'admin', name: 'local' });
+  return answerJson(response, { role: 'operator', name: 'li', csrf: kCsrf, until_ms: 9e15 });
+}
+
+// Has this page signed in already, as after an earlier visit.
+export async function signInBefore(page, url, token) {
+  const [name, value] = cookieOf(token).split('=');
+  await page.context().addCookies([{ name, value, url }]);
+}
+
+// Listens, serves the pages and sessions of `state`, { mode, token } as a function tells it, and
+// leaves everything else to answer(request, response, url). -> { url, close() }.
+export async function servePages(answer, state) {
   const files = await pageFiles();
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, 'http://engine');
@@ -55,6 +93,7 @@ export async function servePages(answer) {
     response.setHeader('x-content-type-options', 'nosniff');
     const file = files[url.pathname];
     if (url.pathname === '/favicon.ico') return response.writeHead(204).end();
+    if (url.pathname === '/v1/session') return answerSession(state(), request, response);
     if (!file) return answer(request, response, url);
     response.writeHead(200, { 'content-type': file[1] });
     return response.end(await readFile(new URL(file[0], kWebDist)));

@@ -86,7 +86,7 @@ export async function isReachedByKeyboard(page) {
     const all = [
       ...root.querySelectorAll('button, input, select, a[href], summary, [tabindex="0"]'),
     ];
-    const seen = all.filter((e) => e.checkVisibility() && !e.disabled);
+    const seen = all.filter((e) => e.checkVisibility({ checkVisibilityCSS: true }) && !e.disabled);
     seen.forEach((element, n) => element.setAttribute('data-tab-check', n));
     document.activeElement?.blur();
     return seen.length;

@@ -42,9 +42,9 @@ export interface Range {
   by: string; // item, program, surface or county
 }
 
-// What a header may carry; an empty token is fine with a loopback engine.
+// What a token may be made of.
 export function tokenIsSendable(token: string): boolean {
-  return /^[\x21-\x7e]*$/.test(token);
+  return /^[\x21-\x7e]{1,128}$/.test(token);
 }
 
 // 1..128 bytes of UTF-8 without control characters (contract 2). URL resolution would eat "."
@@ -102,8 +102,13 @@ async function errorOf(response: Response): Promise<ApiError> {
   });
 }
 
+// What writes must repeat, so that no page of another site can make them (session.ts).
+let csrf = '';
+export function guardWrites(word: string): void {
+  csrf = word;
+}
+
 export interface CallOptions {
-  token: string;
   accept?: string;
   signal?: AbortSignal | undefined;
   method?: string;
@@ -111,23 +116,23 @@ export interface CallOptions {
 }
 
 // The text of a 2xx answer, read within kTimeoutMs. `signal` cancels: AbortError.
-export async function call(url: string, options: CallOptions): Promise<string> {
-  const { token, signal, body } = options;
+export async function call(url: string, options: CallOptions = {}): Promise<string> {
+  const { method = 'GET', signal, body } = options;
   const abort = new AbortController();
   const cancel = () => abort.abort();
   signal?.addEventListener('abort', cancel);
   const timer = setTimeout(cancel, kTimeoutMs);
   try {
     const headers: Record<string, string> = { accept: options.accept ?? 'application/json' };
-    if (token !== '') headers.authorization = `Bearer ${token}`;
+    if (method !== 'GET' && csrf !== '') headers['x-csrf-token'] = csrf;
     if (body !== undefined) headers['content-type'] = 'application/json';
     const response = await fetch(url, {
-      method: options.method ?? 'GET',
+      method,
       headers,
       body: body === undefined ? null : JSON.stringify(body),
       signal: abort.signal,
       cache: 'no-store',
-      credentials: 'omit',
+      credentials: 'same-origin',
       redirect: 'error',
     });
     if (!response.ok) throw await errorOf(response);
@@ -142,7 +147,7 @@ export async function call(url: string, options: CallOptions): Promise<string> {
   }
 }
 
-export async function callJson(url: string, options: CallOptions): Promise<Json> {
+export async function callJson(url: string, options: CallOptions = {}): Promise<Json> {
   const text = await call(url, options);
   let answer: unknown;
   try {
@@ -172,10 +177,9 @@ function exposureUrl(id: string, { from, to, step, by }: Range): string {
 export async function fetchExposure(
   id: string,
   range: Range,
-  token: string,
   signal: AbortSignal,
 ): Promise<Exposure> {
-  const answer = await callJson(exposureUrl(id, range), { token, signal });
+  const answer = await callJson(exposureUrl(id, range), { signal });
   const { totals } = answer;
   if (!isObject(totals)) throw new ApiError('malformed');
   const list = (name: string): Json[] => {
@@ -193,6 +197,6 @@ export async function fetchExposure(
   };
 }
 
-export function fetchCsv(id: string, range: Range, token: string): Promise<string> {
-  return call(exposureUrl(id, range), { token, accept: 'text/csv' });
+export function fetchCsv(id: string, range: Range): Promise<string> {
+  return call(exposureUrl(id, range), { accept: 'text/csv' });
 }

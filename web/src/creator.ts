@@ -48,20 +48,19 @@ const nameNow = () => `${state.range}/${state.by}`;
 
 const page = new LivePage<Answer, Words>({
   words,
-  tokenKey: 'shanhuo.creator_token',
   refreshMs: 4_000,
   asksToken: ['unauthorized', 'forbidden', 'not_found'],
   final: ['no_id', 'bad_id', 'unauthorized', 'forbidden', 'not_found', 'refused'],
-  read: async (token, signal) => {
+  read: async (signal) => {
     if (id === '') throw new ApiError('no_id');
     if (!idIsValid(id)) throw new ApiError('bad_id');
     const name = nameNow();
     const range = rangeNow();
     const [exposure, earlier] = await Promise.all([
-      fetchExposure(id, { ...range, by: 'item' }, token, signal),
-      readBefore(range, token, signal),
+      fetchExposure(id, { ...range, by: 'item' }, signal),
+      readBefore(range, signal),
     ]);
-    const parts = await readParts(exposure, range, token, signal);
+    const parts = await readParts(exposure, range, signal);
     return { exposure, range, name, parts, before: earlier };
   },
   holds: ({ name }) => name === nameNow(),
@@ -82,14 +81,14 @@ function rangeNow(): Range {
 
 // Totals of as many days before: of yesterday all, of a week or month no more hours than have
 // passed of this one.
-async function readBefore(range: Range, token: string, signal: AbortSignal): Promise<Json> {
+async function readBefore(range: Range, signal: AbortSignal): Promise<Json> {
   const span = range.to - range.from;
   const passed = (Math.floor(endOfTime() / kHourMs) + 1) * kHourMs;
   const to = (span === kDayMs ? range.to : Math.min(range.to, passed)) - span;
   const name = `${range.from - span}/${to}`;
   if (before.name !== name || before.totals === null) {
     const earlier = { from: range.from - span, to, step: range.step, by: 'item' };
-    before = { name, totals: (await fetchExposure(id, earlier, token, signal)).totals };
+    before = { name, totals: (await fetchExposure(id, earlier, signal)).totals };
   }
   return before.totals ?? {};
 }
@@ -97,13 +96,12 @@ async function readBefore(range: Range, token: string, signal: AbortSignal): Pro
 async function readParts(
   exposure: Exposure,
   range: Range,
-  token: string,
   signal: AbortSignal,
 ): Promise<Json[]> {
   if (range.by === 'item') return exposure.groups;
-  if (range.by !== 'hour') return (await fetchExposure(id, range, token, signal)).groups;
+  if (range.by !== 'hour') return (await fetchExposure(id, range, signal)).groups;
   const byHour: Range = { ...range, step: 'hour', by: 'surface' };
-  return report.hoursOfDay((await fetchExposure(id, byHour, token, signal)).series, kBeijingMs);
+  return report.hoursOfDay((await fetchExposure(id, byHour, signal)).series, kBeijingMs);
 }
 
 const byButtons = () => $('bys').querySelectorAll<HTMLElement>('[data-by]');
@@ -174,7 +172,7 @@ async function downloadCsv() {
   try {
     const { range } = page.data.value;
     const by = range.by === 'hour' ? 'item' : range.by;
-    const text = await fetchCsv(id, { ...range, by }, page.token);
+    const text = await fetchCsv(id, { ...range, by });
     saveCsv(text, `exposure-${id}-${state.range}`);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

@@ -51,14 +51,13 @@ const map = new CountyMap($('map'), pick);
 
 const page = new LivePage<Answer, Words>({
   words,
-  tokenKey: 'shanhuo.operator_token',
   refreshMs: 15_000,
   asksToken: ['unauthorized', 'forbidden'],
   final: ['unauthorized', 'forbidden', 'refused'],
-  read: async (token, signal) => {
+  read: async (signal) => {
     const name = nameNow();
     const period = periodNow();
-    const get = (by: By) => fetchImpact(by, period, token, signal);
+    const get = (by: By) => fetchImpact(by, period, signal);
     const [counties, parts] = await Promise.all([get('county'), get(state.by)]);
     return { period, name, counties, parts };
   },
@@ -180,7 +179,7 @@ async function downloadCsv(): Promise<void> {
   button.disabled = true;
   try {
     const url = impactUrl(state.by, page.data.value.period);
-    const text = await call(url, { token: page.token, accept: 'text/csv' });
+    const text = await call(url, { accept: 'text/csv' });
     saveCsv(text, `impact-${state.by}-${state.period}`);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

@@ -67,10 +67,9 @@ export function impactUrl(by: By, { from, to, step }: Period): string {
 export async function fetchImpact(
   by: By,
   period: Period,
-  token: string,
   signal: AbortSignal,
 ): Promise<Impact> {
-  const answer = await callJson(impactUrl(by, period), { token, signal });
+  const answer = await callJson(impactUrl(by, period), { signal });
   if (!isObject(answer.totals) || !Array.isArray(answer.groups)) throw new ApiError('malformed');
   return {
     totals: numbersOf(answer.totals),

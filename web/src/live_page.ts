@@ -1,13 +1,14 @@
 // What every page that shows the engine's numbers does alike: it asks for them again and again
 // while somebody looks, keeps the last good ones when the engine cannot be reached and says so,
-// asks for a token when one is needed, and speaks two languages. The page itself says what to read
-// and how to draw it. The token is typed once and lives in sessionStorage alone.
+// lets people sign in where they must, and speaks two languages. The page itself says what to read
+// and how to draw it.
 //
 // The page's HTML has the elements #lang, #forget, #banner with #banner-text and #retry,
 // #token-form with #token-input, #loading beside #updated, and #report, which holds the numbers.
 import { ApiError, type ErrorCode, tokenIsSendable } from './api.js';
 import { byId as $, translate } from './dom.js';
 import { type Lang, clock } from './format.js';
+import { type Who, signIn, signOut, whoIsIt } from './session.js';
 import { recall, remember } from './storage.js';
 
 const kLangKey = 'shanhuo.lang';
@@ -26,11 +27,10 @@ export type LiveWords = {
 
 export interface LiveHost<Data, Words> {
   words: Record<Lang, Words>;
-  tokenKey: string; // in sessionStorage
   refreshMs: number;
   asksToken: ErrorCode[]; // failures that another token may end
   final: ErrorCode[]; // failures that only the reader can end: the numbers go, polling stops
-  read: (token: string, signal: AbortSignal) => Promise<Data>; // throws ApiError
+  read: (signal: AbortSignal) => Promise<Data>; // throws ApiError
   render: () => void; // draws what is the page's own; the frame is drawn already
   // Whether numbers of an earlier answer still stand under the right heading.
   holds?: (data: Data) => boolean;
@@ -41,7 +41,7 @@ export class LivePage<Data, Words extends LiveWords> {
   data: { value: Data; at_ms: number } | null = null; // the last good answer
   error: ApiError | null = null; // of the last attempt
   loading = false;
-  token: string;
+  who: Who | null = null; // nobody, or not known yet
   private readonly host_: LiveHost<Data, Words>;
   private lang_: string;
   private hadToken_ = false; // a token was tried and refused, or given up
@@ -51,7 +51,6 @@ export class LivePage<Data, Words extends LiveWords> {
 
   constructor(host: LiveHost<Data, Words>) {
     this.host_ = host;
-    this.token = recall(host.tokenKey) ?? '';
     this.lang_ = new URLSearchParams(location.search).get('lang') ?? recall(kLangKey) ?? 'zh';
   }
 
@@ -82,6 +81,7 @@ export class LivePage<Data, Words extends LiveWords> {
       if (this.polls()) void this.refresh();
     });
     void this.refresh();
+    void this.lookWho();
   }
 
   // Asks now; an answer to an earlier question no longer counts.
@@ -92,7 +92,7 @@ export class LivePage<Data, Words extends LiveWords> {
     this.loading = true;
     this.render();
     try {
-      const value = await this.host_.read(this.token, mine.signal);
+      const value = await this.host_.read(mine.signal);
       if (mine !== this.inFlight_) return;
       this.data = { value, at_ms: Date.now() };
       this.error = null;
@@ -122,7 +122,7 @@ export class LivePage<Data, Words extends LiveWords> {
     $('lang').textContent = w.otherLanguage;
     $('lang').lang = lang === 'en' ? 'zh-CN' : 'en';
     $('token-form').hidden = !this.asksToken;
-    $('forget').hidden = this.token === '';
+    $('forget').hidden = !this.who?.hasSession;
     this.renderBanner();
     // Only the first load is announced: a voice at every refresh would be a nuisance.
     $('loading').textContent = this.loading && this.data === null ? w.loading : '';
@@ -167,7 +167,7 @@ export class LivePage<Data, Words extends LiveWords> {
     // Not the numbers of another question, nor those that the reader may no longer see.
     const holds = this.data === null || (this.host_.holds?.(this.data.value) ?? true);
     if (this.isFinal() || !holds) this.data = null;
-    if (error.code === 'unauthorized') this.setToken('');
+    if (error.code === 'unauthorized') this.setWho(null);
   }
 
   private polls(): boolean {
@@ -187,10 +187,21 @@ export class LivePage<Data, Words extends LiveWords> {
     this.timer_ = setTimeout(() => void this.refresh(), wait);
   }
 
-  private setToken(token: string): void {
-    this.hadToken_ = this.token !== '';
-    this.token = token;
-    remember(this.host_.tokenKey, token);
+  // Beside the first question, which needs no answer to this one.
+  private async lookWho(): Promise<void> {
+    try {
+      const who = await whoIsIt();
+      if (who === null || this.who !== null) return;
+      this.who = who;
+      this.render();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error; // refresh() says what the matter is
+    }
+  }
+
+  private setWho(who: Who | null): void {
+    this.hadToken_ = this.hadToken_ || this.who !== null;
+    this.who = who;
   }
 
   private async submitToken(event: Event): Promise<void> {
@@ -203,15 +214,23 @@ export class LivePage<Data, Words extends LiveWords> {
       return;
     }
     input.value = '';
-    this.setToken(typed);
-    this.error = null;
-    await this.refresh();
+    this.hadToken_ = true;
+    try {
+      this.setWho(await signIn(typed));
+      this.error = null;
+      await this.refresh();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.fail(error);
+    }
     if (!$('token-form').hidden) input.focus();
   }
 
   private forget(): void {
     this.stop();
-    this.setToken('');
+    // Where the line is down the cookie stays, and the next visit finds it.
+    void signOut().catch(() => undefined);
+    this.who = null;
     this.hadToken_ = false;
     this.data = null;
     this.error = new ApiError('unauthorized');

@@ -19,7 +19,6 @@ let notice = { lang: '', text: '' }; // of the last change, in the language of t
 
 const page = new LivePage<World, Words>({
   words,
-  tokenKey: 'shanhuo.operator_token',
   refreshMs: 5_000,
   asksToken: ['unauthorized', 'forbidden'],
   final: ['unauthorized', 'forbidden'],
@@ -33,7 +32,6 @@ const page = new LivePage<World, Words>({
 const view = (): View => ({ lang: page.lang, words: page.words });
 
 const dialog = new Dialog({
-  token: () => page.token,
   view,
   world: () => page.data?.value ?? null,
   applied: (name) => {
@@ -42,8 +40,8 @@ const dialog = new Dialog({
   },
 });
 
-async function read(token: string, signal: AbortSignal): Promise<World> {
-  const get = (path: string) => callJson(path, { token, signal });
+async function read(signal: AbortSignal): Promise<World> {
+  const get = (path: string) => callJson(path, { signal });
   const [programs, experiments, boosting, stats] = await Promise.all([
     get('/v1/programs'),
     get('/v1/experiments'),

@@ -32,7 +32,6 @@ import { type View, historyList, unitOf, variationLines } from './operate_views.
 const rounded = (value: number): string => count(Math.round(value));
 
 interface Host {
-  token: () => string;
   view: () => View;
   world: () => World | null;
   applied: (name: string) => void;
@@ -86,7 +85,7 @@ export class Dialog {
   }
 
   private get(path: string): Promise<Json> {
-    return callJson(path, { token: this.host_.token() });
+    return callJson(path);
   }
 
   private failure(error: ApiError): HTMLElement {
@@ -168,7 +167,7 @@ export class Dialog {
   private async tried(at: string, enabled: boolean): Promise<HTMLElement[]> {
     const w = this.w.changes;
     try {
-      const ask = { token: this.host_.token(), method: 'POST', body: { enabled } };
+      const ask = { method: 'POST', body: { enabled } };
       return triedView(await callJson(`${at}:dry_run`, ask), w);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -344,7 +343,7 @@ export class Dialog {
     }
     try {
       const { path, method, body } = change;
-      await callJson(path, { token: this.host_.token(), method, body });
+      await callJson(path, { method, body });
       if (mine === this.opened_) this.element_.close();
       this.host_.applied(change.name);
     } catch (error) {

@@ -1,4 +1,4 @@
-// What lives as long as the tab: token and language. Storage may be switched off; then they live
+// What lives as long as the tab: the language. Storage may be switched off; then it lives
 // as long as the page.
 
 export function recall(key: string): string | null {
