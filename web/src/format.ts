@@ -104,9 +104,12 @@ export function weight(grams: unknown, lang: Lang): string {
   return `${people(value < 100 ? Math.round(value * 10) / 10 : Math.round(value), lang)} ${name}`;
 }
 
-// Milliseconds as hours, below one as minutes: "1,234.5 h", "12 min".
-export function hours(ms: unknown): string {
+// Milliseconds as hours, below one as minutes: "2.26 小时", "12 min".
+export function hours(ms: unknown, lang: Lang): string {
   if (typeof ms !== 'number' || !Number.isFinite(ms)) return kNone;
   const minutes = ms / 60_000;
-  return minutes < 60 ? `${count(Math.round(minutes))} min` : `${count(minutes / 60)} h`;
+  const [hour, minute] = lang === 'zh' ? ['小时', '分钟'] : ['h', 'min'];
+  return minutes < 60
+    ? `${count(Math.round(minutes))} ${minute}`
+    : `${count(minutes / 60)} ${hour}`;
 }

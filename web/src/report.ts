@@ -28,8 +28,8 @@ const kPaceSlow = 0.8;
 const kHourMs = 3_600_000;
 const kDayMs = 24 * kHourMs;
 
-function shown(name: string, value: unknown): string {
-  if (name === 'watch_ms') return hours(value);
+function shown(name: string, value: unknown, words: Words): string {
+  if (name === 'watch_ms') return hours(value, words.lang);
   return name.endsWith('_fen') ? yuan(value) : count(value);
 }
 
@@ -48,9 +48,9 @@ export interface Earlier {
 function comparison(name: string, now: unknown, { before, isDay }: Earlier, words: Words): string {
   const then = numberOf(before?.[name]);
   if (!Number.isFinite(then)) return '';
-  if (isDay) return words.yesterday(shown(name, then));
+  if (isDay) return words.yesterday(shown(name, then, words));
   const change = then > 0 ? changeOf(numberOf(now), then) : '';
-  return words.before(shown(name, then)) + change;
+  return words.before(shown(name, then, words)) + change;
 }
 
 function changeOf(now: number, then: number): string {
@@ -76,7 +76,7 @@ export function renderTotals(element: Element, totals: Json, earlier: Earlier, w
   const tiles = kTiles.map((name) =>
     tile(
       name,
-      shown(name, totals[name]),
+      shown(name, totals[name], words),
       words[name],
       words[`${name}Hint` as const],
       comparison(name, totals[name], earlier, words),
@@ -202,7 +202,7 @@ function itemRow(group: Json, by: string, words: Words): HTMLElement {
   }
   name.setAttribute('role', 'rowheader');
   const cells = kItemColumns.map((column) => {
-    const cell = h('td', {}, shown(column, group[column]));
+    const cell = h('td', {}, shown(column, group[column], words));
     cell.dataset.label = words[column];
     cell.setAttribute('role', 'cell');
     return cell;

@@ -1,6 +1,8 @@
 // The page's words in both languages, key by key the same (the compiler compares them).
+import type { Lang } from './format.js';
 
 const zh = {
+  lang: 'zh' as Lang,
   title: '我的曝光',
   pageTitle: '我的曝光 · 山货',
   otherLanguage: 'English',
@@ -141,6 +143,7 @@ const zh = {
 };
 
 const en: typeof zh = {
+  lang: 'en',
   title: 'My exposure',
   pageTitle: 'My exposure · Shanhuo',
   otherLanguage: '中文',
