@@ -80,7 +80,9 @@ rocksdb::Options to_rocksdb(const StoreOptions& given) {
   }
   options.compression = rocksdb::kNoCompression;
   options.bytes_per_sync = 1u << 20;
-  options.max_manifest_file_size = 4u << 20;
+  // The manifest names the first and the last key of every table, of tables that are gone too: each
+  // change of tables, which is rare, writes it anew.
+  options.max_manifest_file_size = 1;
   options.info_log = std::make_shared<NoLog>();
   options.listeners.push_back(std::make_shared<NoRecovery>());
   options.stats_dump_period_sec = 0;
@@ -256,7 +258,13 @@ Status Store::purge(std::string_view from, std::string_view to) {
   rocksdb::CompactRangeOptions options;
   options.exclusive_manual_compaction = false;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-  return to_status(rep_->db->CompactRange(options, &begin, to.empty() ? nullptr : &end));
+  const rocksdb::Status compacted =
+      rep_->db->CompactRange(options, &begin, to.empty() ? nullptr : &end);
+  if (!compacted.ok()) return to_status(compacted);
+  // A manifest begins with what was before the change that wrote it, so one more change has to
+  // follow: a table with a tombstone of a key that nobody has.
+  const rocksdb::Status marked = rep_->db->Delete(rocksdb::WriteOptions(), rocksdb::Slice());
+  return to_status(marked.ok() ? rep_->db->Flush(rocksdb::FlushOptions()) : marked);
 }
 
 }  // namespace shanhuo

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Who may do what, from the outside: every route of the OpenAPI document by every role, by bearer
 token and by session cookie; another creator's id by every door; sessions and what protects them;
-TLS by certificate files.
+who looked at whose data, and that a forgotten viewer is gone from the disk; TLS by certificate
+files.
 Run: python3 tests/api_access_test.py"""
 
 import http.client
@@ -14,7 +15,7 @@ import time
 import unittest
 from urllib.parse import quote, urlencode
 
-from engine_process import BIN, Engine, READY_S, good
+from engine_process import BIN, Engine, Events, READY_S, good, program
 
 ROLES = ("feed", "ingest", "creator", "operator", "admin")
 TOKEN_S = 5  # a changed token file is in force within a second; a busy machine has its time
@@ -305,6 +306,40 @@ class ReadsTest(unittest.TestCase):
             [BIN, "audit", "verify", "--book", "reads", "--data-dir", engine.data_dir],
             capture_output=True, text=True, timeout=READY_S)
         self.assertEqual(verified.returncode, 0, verified)
+
+
+class ForgetTest(unittest.TestCase):
+    def test_no_file_of_the_state_holds_a_forgotten_viewer(self):
+        """Within a minute, the state's wipe being at most 30 s away; the log keeps its records
+        until their retention is over."""
+        engine = Engine({"goods": program("goods")})
+        self.addCleanup(engine.close)
+        engine.put_items(*(good(f"g{i}") for i in range(5)))
+        viewer, events = "viewer-to-forget-7f3a9c", Events()
+        page = engine.rank([f"g{i}" for i in range(5)], user_id=viewer)
+        engine.send(*(event for item in page["items"] for event in (
+            events.seen(page, item["item_id"], viewer, viewable_ms=3000),
+            events("order", item["item_id"], viewer, order_id=f"o-{item['item_id']}",
+                   quantity=1, amount_fen=100))))
+        engine.restart("stop")  # all of it goes to the disk
+
+        def files_with_the_viewer():
+            return [path.name for path in sorted(engine.data_dir.rglob("*"))
+                    if path.is_file() and "log" not in path.relative_to(engine.data_dir).parts
+                    and viewer.encode() in path.read_bytes()]
+        self.assertNotEqual(files_with_the_viewer(), [])
+        engine.expect(204, "DELETE", f"/v1/users/{viewer}")
+        self.assertEqual(engine.ask("GET", f"/v1/users/{viewer}").status, 404)
+
+        def wiped():
+            try:
+                return not files_with_the_viewer()
+            except FileNotFoundError:
+                return False  # a table that went while it was looked for
+        engine.wait_until(wiped, 60)
+        engine.restart("kill")
+        self.assertEqual(engine.ask("GET", f"/v1/users/{viewer}").status, 404)
+        self.assertEqual(files_with_the_viewer(), [])
 
 
 def make_certificate(folder, name):
