@@ -65,9 +65,11 @@ struct ApiOptions {
 };
 
 struct ExperimentOptions {
-  int64_t stale_ms = 600'000;           // without events for longer nothing goes on by itself
-  int64_t guardrail_viewers_min = 100;  // in a variation; with fewer no guardrail acts
-  int64_t dry_run_ms = 2'000;           // of ranking at most
+  int64_t stale_ms = 600'000;               // without events for longer nothing goes on by itself
+  int64_t guardrail_viewers_min = 100;      // in a variation; with fewer no guardrail acts
+  int64_t guardrail_pages_min = 200;        // the same, for error_rate and latency
+  int64_t guardrail_window_ms = 3'600'000;  // of their pages
+  int64_t dry_run_ms = 2'000;               // of ranking at most
   int64_t dry_run_requests_min = 20;
   int64_t dry_run_items_max = 300'000;  // in the catalogue, where an index of it has to be made
 };

@@ -67,6 +67,9 @@ Metric read_fields(MapReader& map) {
   if (map.has("id") && metric.id.size() <= kIdBytesMax && !valid_id(metric.id)) {
     map.error("id", "must be 1..128 bytes without control characters");
   }
+  for (const std::string_view own : kOwnMetrics) {
+    if (metric.id == own) map.error("id", metric.id + " is the engine's own, choose another");
+  }
   map.names("name", metric.name_zh, metric.name_en);
   read_counts(map, metric);
   read_window(map, metric);

@@ -11,6 +11,7 @@
 // A set is immutable and thread-safe.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,9 @@
 namespace shanhuo {
 
 inline constexpr size_t kMetricsMax = 100;
+// What the engine counts of its own running; guardrails may name them, files may not.
+inline constexpr std::array<std::string_view, 3> kOwnMetrics = {"delivery", "error_rate",
+                                                                "latency"};
 
 enum class MetricKind : uint8_t { kMean, kProportion, kRatio };
 std::string_view metric_kind_name(MetricKind kind);  // "mean", ...

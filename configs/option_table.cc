@@ -70,6 +70,10 @@ void add_experiments(EngineOptions& o, std::vector<Option>& table) {
       "engine time without events after which no ramp goes on by itself");
   add("guardrail_viewers_min", &o.experiments.guardrail_viewers_min, 2, 1e9, "viewers",
       "in a variation; with fewer no guardrail acts");
+  add("guardrail_pages_min", &o.experiments.guardrail_pages_min, 2, 1e9, "pages",
+      "in a variation; with fewer, error_rate and latency do not act");
+  add("guardrail_window_ms", &o.experiments.guardrail_window_ms, 60'000, kDayMs, "ms",
+      "engine time of whose pages they speak; longer: surer, slower to see what begins late");
   add("dry_run_ms", &o.experiments.dry_run_ms, 10, 60'000, "ms", "of ranking in a dry run at most");
   add("dry_run_requests_min", &o.experiments.dry_run_requests_min, 1, 1'000, "requests",
       "a dry run that can rank fewer says nothing");

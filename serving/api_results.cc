@@ -80,7 +80,36 @@ void write_sample_ratio(JsonWriter& json, const ExperimentResults& results) {
   json.end_object();
 }
 
-std::string results_json(const Experiment& experiment, const ExperimentResults& results) {
+void write_operation(JsonWriter& json, const std::vector<OperationResult>& operation) {
+  json.key("operation");
+  json.begin_array();
+  for (const OperationResult& result : operation) {
+    json.begin_object();
+    json.field("metric", result.metric);
+    json.field("guardrail_limit", result.limit);
+    json.field("allowed", result.allowed);
+    json.key("variations");
+    json.begin_array();
+    for (size_t i = 0; i < result.arms.size(); ++i) {
+      const OperationArm& arm = result.arms[i];
+      json.begin_object();
+      json.field("key", arm.key);
+      json.field("pages", arm.pages);
+      json.field("mean", arm.estimate.mean);
+      if (i > 0) {
+        write_lift(json, "lift", arm.lift);
+        json.field("guardrail", verdict_name(arm.verdict));
+      }
+      json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+}
+
+std::string results_json(const Experiment& experiment, const ExperimentResults& results,
+                         const std::vector<OperationResult>& operation) {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
@@ -109,6 +138,7 @@ std::string results_json(const Experiment& experiment, const ExperimentResults& 
     write_metric(json, metric, results.variations);
   }
   json.end_array();
+  write_operation(json, operation);
   write_phases(json, results, experiment.phase);
   json.end_object();
   return out;
@@ -128,7 +158,9 @@ void HttpApi::get_experiment_results(Call& call) {
   }
   const ExperimentResults results = experiment_results(
       experiment, *engine_.metric_files().current(), engine_.features().experiments(), phase);
-  call.respond(json_answer(200, results_json(experiment, results)));
+  const std::vector<OperationResult> operation =
+      results.present ? engine_.watch().operation(experiment) : std::vector<OperationResult>();
+  call.respond(json_answer(200, results_json(experiment, results, operation)));
 }
 
 }  // namespace shanhuo

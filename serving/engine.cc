@@ -180,7 +180,7 @@ Status Engine::start() {
   ranker_ = std::make_unique<Ranker>(
       RankerParts{options_, ranking_, time_, interner_, *features_, world_, graduates_, keys_,
                   retriever_, prices_, calibration_, *decisions_, metrics_, requests_,
-                  experiments_.published(), *exposures_, values_.models(), &boosting_});
+                  experiments_.published(), *exposures_, values_.models(), &boosting_, &meters_});
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<SegmentObserver>(segments_));

@@ -47,6 +47,7 @@
 #include "serving/experiment_watch.h"
 #include "serving/metrics.h"
 #include "serving/model_shelf.h"
+#include "serving/page_meters.h"
 #include "serving/ranker.h"
 #include "serving/revision_book.h"
 #include "serving/traffic_book.h"
@@ -191,6 +192,7 @@ class Engine {
   const Clock& clock_;
   EngineTime time_;
   Metrics metrics_;
+  PageMeters meters_;
 
   const ModelShelf models_;
   std::string model_refused_;

@@ -118,9 +118,10 @@ Status Engine::open_watch() {
   auto watch = ExperimentWatch::open(
       options_.data_dir,
       {experiments_, metrics_, boosting_, *changes_, metric_files_, features_->experiments(),
-       options_.experiments.guardrail_viewers_min, Millis(options_.experiments.stale_ms),
-       [this] { return time_.now(); }, [this] { return pipeline_->watermark(); },
-       [this] { return clock_.now(); }, write});
+       meters_, options_.experiments.guardrail_viewers_min,
+       options_.experiments.guardrail_pages_min, Millis(options_.experiments.guardrail_window_ms),
+       Millis(options_.experiments.stale_ms), [this] { return time_.now(); },
+       [this] { return pipeline_->watermark(); }, [this] { return clock_.now(); }, write});
   if (!watch.ok()) return watch.error();
   watch_ = std::move(watch).value();
   return {};

@@ -138,6 +138,17 @@ MetricLifts cuped_lifts(const Metric& metric, const Moments& control, const Mome
   return lifts(cuped_estimate(a, theta), cuped_estimate(b, theta));
 }
 
+// A variation in which nobody did anything has no variance, so that GrowthBook's relative lift says
+// nothing of the worst that can happen. The absolute one does, by the control's mean.
+Lift judged_lift(const ArmEstimate& control, const MetricLifts& lifts) {
+  const Lift& absolute = lifts.absolute.sequential;
+  if (lifts.relative.sequential.known || !absolute.known || control.mean <= 0) {
+    return lifts.relative.sequential;
+  }
+  return {true, absolute.value / control.mean, absolute.low / control.mean,
+          absolute.high / control.mean, absolute.p};
+}
+
 GuardrailVerdict verdict_of(const Metric& metric, double limit, const Lift& lift) {
   if (!lift.known) return GuardrailVerdict::kNoData;
   const double least = metric.up_is_good ? -lift.high : lift.low;  // worse by at least ...
@@ -269,7 +280,8 @@ class Reading {
       out.plain = lifts(control, out.estimate);
       out.cuped = cuped_lifts(result.metric, moments[0], moments[arm]);
       if (limit) {
-        out.guardrail = verdict_of(result.metric, *limit, out.plain.relative.sequential);
+        out.judged = judged_lift(control, out.plain);
+        out.guardrail = verdict_of(result.metric, *limit, out.judged);
       }
     }
     results_.metrics.push_back(std::move(result));
@@ -307,6 +319,17 @@ std::string_view verdict_name(GuardrailVerdict verdict) {
 
 ExperimentResults experiment_results(const Experiment& experiment, const MetricSet& metrics,
                                      const ExperimentTally& tally, std::optional<uint32_t> phase) {
+  const bool delivery = std::any_of(experiment.guardrails.begin(), experiment.guardrails.end(),
+                                    [](const Guardrail& each) { return each.metric == kDelivery; });
+  if (delivery && metrics.find(kDelivery) == nullptr) {
+    MetricSet more = metrics;
+    Metric& own = more.metrics.emplace_back();
+    own.id = kDelivery;
+    own.name_zh = "承诺曝光的兑现";
+    own.name_en = "Delivery of goals";
+    own.numerator = TrialCount::kBoostedViewable;
+    return Reading(experiment, more, tally, phase.value_or(experiment.phase)).read();
+  }
   return Reading(experiment, metrics, tally, phase.value_or(experiment.phase)).read();
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "configs/experiment.h"
@@ -22,6 +23,9 @@
 
 namespace shanhuo {
 
+// The engine's own: viewable boosted exposures of a viewer, which is what programs' goals count.
+// Among the metrics of experiments with a guardrail of this name.
+inline constexpr std::string_view kDelivery = "delivery";
 inline constexpr double kSampleRatioAlarm = 0.001;
 inline constexpr double kResultsAlpha = 0.05;
 
@@ -40,6 +44,7 @@ std::string_view verdict_name(GuardrailVerdict verdict);  // "", "no_data", "ope
 struct MetricArm {
   ArmEstimate estimate;      // without CUPED
   MetricLifts plain, cuped;  // against the control
+  Lift judged;               // relative, sequential: what the guardrail is judged by
   GuardrailVerdict guardrail = GuardrailVerdict::kNone;
 };
 

@@ -48,7 +48,11 @@ RampFacts ExperimentWatch::facts_of(const Experiment& experiment) const {
 void ExperimentWatch::add_results(const Experiment& experiment, RampFacts& facts) const {
   const auto look = looks_.find(experiment.id);
   if (look == looks_.end() || look->second.phase != experiment.phase) return;
-  if (look->second.at + facts.stale >= facts.now) facts.results = look->second.hold;
+  if (look->second.at + facts.stale < facts.now) return;
+  facts.results = look->second.hold;
+  if (facts.results->state == RampState::kReady) {
+    facts.results = operation_hold(experiment, operation(experiment));
+  }
 }
 
 // Another definition begins anew; another coverage, its hold.
@@ -105,6 +109,8 @@ void ExperimentWatch::note_hold(const Experiment& experiment, const RampView& vi
 void ExperimentWatch::tick() {
   const std::shared_ptr<const ExperimentSet> set = parts_.experiments.current();
   if (set->missing() || parts_.now().count() == 0) return;
+  parts_.meters.follow(set, parts_.now());
+  guard_operation(*set);
   const std::lock_guard lock(mutex_);
   std::vector<std::string> ids;
   for (const Experiment& experiment : set->experiments()) {
@@ -132,14 +138,48 @@ void ExperimentWatch::guard(const Experiment& experiment, const MetricSet& metri
     const std::lock_guard lock(mutex_);
     looks_[experiment.id] = {experiment.phase, terms.now, results_hold(experiment, results, terms)};
   }
-  const auto breach = guardrail_breach(experiment, results, terms);
-  if (!breach || has_guarded(experiment)) return;
+  if (const auto breach = guardrail_breach(experiment, results, terms)) {
+    roll_back(experiment, breach->text());
+  }
+}
+
+// Once a phase.
+void ExperimentWatch::roll_back(const Experiment& experiment, const std::string& why) {
+  if (has_guarded(experiment)) return;
   const Status written = parts_.write(
       experiment.id, Value(Value::Object{{"enabled", Value(false)}}), experiment.revision,
-      kGuardrail, breach->text() + ", phase " + phase_name(experiment.phase));
+      kGuardrail, why + ", phase " + phase_name(experiment.phase));
   if (!written.ok()) {
     std::fprintf(stderr, "guardrail of %s: %s\n", experiment.id.c_str(),
                  written.error().message.c_str());
+  }
+}
+
+std::vector<OperationResult> ExperimentWatch::operation(const Experiment& experiment) const {
+  const std::shared_ptr<const MeterTable> table = parts_.meters.table();
+  const int index = table ? table->set->find(experiment.id) : -1;
+  if (index < 0) return {};
+  const auto place = static_cast<size_t>(index);
+  if (table->set->experiments()[place].phase != experiment.phase) return {};
+  return operation_results(experiment, table->windows[place], parts_.guardrail_pages_min);
+}
+
+// A window ends when it has been long enough and could be judged.
+void ExperimentWatch::guard_operation(const ExperimentSet& set) {
+  const std::shared_ptr<const MeterTable> table = parts_.meters.table();
+  if (!table || table->set.get() != &set) return;
+  const Millis now = parts_.now();
+  for (size_t i = 0; i < table->windows.size(); ++i) {
+    const Experiment& experiment = set.experiments()[i];
+    if (table->windows[i].meters.empty() || !experiment.runs_at(now)) continue;
+    const std::vector<OperationResult> results =
+        operation_results(experiment, table->windows[i], parts_.guardrail_pages_min);
+    if (const auto breach = operation_breach(results)) {
+      roll_back(experiment, *breach);
+    } else if (now - table->windows[i].since > parts_.guardrail_window &&
+               operation_hold(experiment, results).state != RampState::kThin) {
+      parts_.meters.begin_anew(experiment.id, now);
+    }
   }
 }
 
@@ -172,14 +212,17 @@ std::optional<ExperimentWatch::Shown> ExperimentWatch::ramp(const Experiment& ex
 }
 
 std::optional<ResultsHold> ExperimentWatch::alarm(const Experiment& experiment) {
-  const std::lock_guard lock(mutex_);
-  const auto look = looks_.find(experiment.id);
-  if (look == looks_.end() || look->second.phase != experiment.phase) return std::nullopt;
-  const ResultsHold& hold = look->second.hold;
-  if (hold.state != RampState::kSampleRatio && hold.state != RampState::kGuardrail) {
-    return std::nullopt;
+  const auto alarms = [](const ResultsHold& hold) {
+    return hold.state == RampState::kSampleRatio || hold.state == RampState::kGuardrail;
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    const auto look = looks_.find(experiment.id);
+    const bool seen = look != looks_.end() && look->second.phase == experiment.phase;
+    if (seen && alarms(look->second.hold)) return look->second.hold;
   }
-  return hold;
+  ResultsHold hold = operation_hold(experiment, operation(experiment));
+  return alarms(hold) ? std::optional<ResultsHold>(std::move(hold)) : std::nullopt;
 }
 
 // Since its file came to be; switching it on or off is not writing it, nor is what the engine does.

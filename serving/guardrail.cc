@@ -20,12 +20,12 @@ bool is_stale(const ExperimentResults& results, const GuardrailTerms& terms) {
 
 GuardrailBreach breach_of(const ExperimentResults& results, const MetricResult& result,
                           size_t arm) {
-  return {result.metric.id, results.variations[arm].key, result.arms[arm].plain.relative.sequential,
+  return {result.metric.id, results.variations[arm].key, result.arms[arm].judged,
           result.guardrail_limit};
 }
 
 bool seems_worse(const MetricResult& result, const MetricArm& arm) {
-  const double value = arm.plain.relative.sequential.value;
+  const double value = arm.judged.value;
   return (result.metric.up_is_good ? -value : value) > result.guardrail_limit;
 }
 

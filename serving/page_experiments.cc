@@ -75,4 +75,13 @@ void PageExperiments::count(ExposureMemory& memory, Metrics& metrics, std::strin
   if (variations_.size() > kVariationsPerTokenMax) metrics.token_variations_left.add();
 }
 
+// Right after a change requests have a set that the table does not know yet.
+void PageExperiments::meter(const MeterTable& table, bool degraded, int64_t ns) const {
+  if (table.set != set_) return;
+  for (const Met& met : met_) {
+    const auto& meters = table.windows[met.experiment].meters;
+    if (!meters.empty()) meters[met.variation]->add(met.key, degraded, ns);
+  }
+}
+
 }  // namespace shanhuo

@@ -18,6 +18,7 @@
 #include "ranking/options.h"
 #include "serving/exposure_memory.h"
 #include "serving/metrics.h"
+#include "serving/page_meters.h"
 #include "serving/rank_codec.h"
 
 namespace shanhuo {
@@ -44,6 +45,8 @@ class PageExperiments {
   using OnMet = std::function<void(const Experiment&, const ExperimentVariation&)>;
   void count(ExposureMemory& memory, Metrics& metrics, std::string_view user_id = {},
              const OnMet& met = nullptr) const;
+  // Counts what the page took, where somebody asks for it.
+  void meter(const MeterTable& table, bool degraded, int64_t ns) const;
 
  private:
   struct Met {

@@ -66,6 +66,7 @@ struct Ranker::Page {
   std::string body;
   PageExperiments& experiments;
   bool experiments_failed = false;
+  const int64_t began_ns = monotonic_ns();
   Retriever* retriever;
 
   RankContext context(const RankerParts& parts, const RankRequest& request) const {
@@ -331,6 +332,9 @@ void Ranker::count(const RankRequest& request, const Page& page) {
   metrics.boosts_inserted.add(inserted);
   const Slate& slate = page.slate;
   if (slate.degraded.empty()) count_exposures(request, page);
+  if (const auto table = parts_.meters == nullptr ? nullptr : parts_.meters->table()) {
+    page.experiments.meter(*table, !slate.degraded.empty(), monotonic_ns() - page.began_ns);
+  }
   metrics.new_items_tried.add(slate.tried_new ? 1 : 0);
   metrics.new_items_waiting.add(static_cast<uint64_t>(slate.new_items));
   metrics.new_items_retired.add(static_cast<uint64_t>(slate.retired_items));

@@ -30,6 +30,7 @@
 #include "serving/exposure_book.h"
 #include "serving/exposure_memory.h"
 #include "serving/metrics.h"
+#include "serving/page_meters.h"
 #include "serving/rank_codec.h"
 #include "serving/scratch_pool.h"
 #include "serving/slate_book.h"
@@ -57,6 +58,7 @@ struct RankerParts {
   ExposureBook& exposures;
   ValueModels values{};
   const BoostingSwitch* boosting = nullptr;  // nullptr: on
+  const PageMeters* meters = nullptr;        // nullptr: nothing is counted
 };
 
 // What a request is ranked with aside (dry_run.h).

@@ -71,13 +71,32 @@ void add_rows(TextTable& table, json::Value metric) {
   }
 }
 
+// error_rate and latency, by pages.
+std::string operation_lines(json::Value answer) {
+  TextTable table(
+      {"of pages 运行", "variation", "pages", "mean 均值", "99.9 % at any time", "guardrail 护栏"});
+  for (const json::Value metric : answer.find("operation").elements()) {
+    const bool errors = text_member(metric, "metric") == "error_rate";
+    const std::string title = errors ? "error_rate 降级页占比" : "latency 每页毫秒";
+    bool first = true;
+    for (const json::Value arm : metric.find("variations").elements()) {
+      const std::string verdict = text_member(arm, "guardrail");
+      table.add({first ? title : "", text_member(arm, "key"), count(arm.find("pages")),
+                 format_fixed(real_of(arm.find("mean")), errors ? 5 : 3),
+                 interval(arm.find("lift")), verdict.empty() ? "-" : verdict});
+      first = false;
+    }
+  }
+  return answer.find("operation").size() == 0 ? "" : "\n" + table.str();
+}
+
 }  // namespace
 
 std::string results_text(json::Value answer) {
   TextTable table({"metric 指标", "variation", "mean 均值", "lift 提升", "95 % at one look", "p",
                    "95 % at any time", "with CUPED", "guardrail 护栏"});
   for (const json::Value metric : answer.find("metrics").elements()) add_rows(table, metric);
-  std::string out = head(answer) + "\n" + table.str();
+  std::string out = head(answer) + "\n" + table.str() + operation_lines(answer);
   if (answer.find("phases").size() < 2) return out;
   out += "\nphases 阶段:\n";
   for (const json::Value phase : answer.find("phases").elements()) {

@@ -41,6 +41,7 @@ TEST(Metric, EveryMistakeHasItsPlace) {
   const std::string good = kGood;
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {"id: m\n", "m.yaml:1:1: numerator: is missing"},
+      {"id: latency\nnumerator: clicks\n", "m.yaml:1:5: id: latency is the engine's own"},
       {"id: m\nnumerator: clics\n", "m.yaml:2:12: numerator: clics is not allowed"},
       {good + "color: red\n", "m.yaml:3:1: color: unknown key"},
       {good + "kind: ratio\n", "m.yaml:1:1: denominator: is missing"},

@@ -264,6 +264,22 @@ TEST(ExperimentResults, GuardrailsAreJudgedBySequentialIntervals) {
   EXPECT_EQ(World().results().metrics[1].arms[1].guardrail, GuardrailVerdict::kNone);
 }
 
+TEST(ExperimentResults, AVariationInWhichNobodyDoesAnythingIsJudgedToo) {
+  World world(World::Keys{{"guardrails", "[{metric: delivery, max_drop: 0.3}]"}});
+  TrialCounts seen{};
+  seen[static_cast<size_t>(TrialCount::kBoostedViewable)] = 1;
+  for (uint64_t i = 0; i < 1'000; ++i) {
+    world.expose(i, i % 2 == 0 ? "control" : "more");
+    if (i % 2 == 0 && i % 10 < 7) world.tally.add(mix64(i), Millis(kStartMs + 1), seen);
+  }
+  const ExperimentResults results = world.results();
+  const MetricResult& delivery = results.metrics.back();  // the engine's own, since it is named
+  EXPECT_EQ(delivery.metric.id, "delivery");
+  EXPECT_FALSE(delivery.arms[1].plain.relative.sequential.known);
+  EXPECT_NEAR(delivery.arms[1].judged.value, -1, 1e-9);
+  EXPECT_EQ(delivery.arms[1].guardrail, GuardrailVerdict::kBreached);
+}
+
 TEST(ExperimentResults, PhasesHaveNamesThatReadBack) {
   EXPECT_EQ(phase_name(0x0012abcd), "0012abcd");
   EXPECT_EQ(parse_phase("0012abcd"), 0x0012abcdU);

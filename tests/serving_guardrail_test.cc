@@ -25,7 +25,7 @@ class GuardrailTest : public testing::Test {
   void judge(GuardrailVerdict verdict, double value) {
     MetricArm& arm = results_.metrics[0].arms[1];
     arm.guardrail = verdict;
-    arm.plain.relative.sequential = {true, value, value - 0.1, value + 0.1, 1};
+    arm.judged = {true, value, value - 0.1, value + 0.1, 1};
   }
   void take(std::map<std::string, std::string> keys) {
     set_ = experiments_of({experiment_text("a", std::move(keys))});
