@@ -2,6 +2,7 @@
 #include <map>
 
 #include "configs/experiment_payload.h"
+#include "configs/flag_report.h"
 #include "features/attributes_json.h"
 #include "ranking/attributes.h"
 #include "serving/config_json.h"
@@ -145,16 +146,33 @@ void write_parameters(JsonWriter& json, const ExperimentSet& set,
   json.end_object();
 }
 
+// What the viewer gets of payload.json, as the SDKs show it: {"FEATURE": {value, source, ...}}.
+void write_imported(JsonWriter& json, const ImportedFlags& imported,
+                    const AttributeSource& viewer) {
+  const FlagRequest request{.attributes = viewer};
+  FlagEvaluator evaluator(imported.payload(), request);
+  json.key("features");
+  json.begin_object();
+  for (const auto& [id, flag] : imported.payload().flags()) {
+    json.key(id);
+    write_value(json, report_of(evaluator.evaluate(id)));
+  }
+  json.end_object();
+}
+
 }  // namespace
 
 void HttpApi::list_experiments(Call& call) {
   const std::shared_ptr<const ExperimentSet> set = engine_.experiments().current();
-  const ConfigErrors errors = engine_.experiments().errors();
+  ConfigErrors errors = engine_.experiments().errors();
+  const ConfigErrors imported = engine_.imported().errors();
+  errors.insert(errors.end(), imported.begin(), imported.end());
   const Exposures exposures = exposures_of(engine_.metrics());
   std::string out;
   JsonWriter json(out);
   json.begin_object();
   json.field("version", set->version());
+  write_texts(json, "imported_parameters", engine_.imported().published().get()->parameters());
   json.key("experiments");
   json.begin_array();
   for (const Experiment& experiment : set->experiments()) {
@@ -240,6 +258,7 @@ void HttpApi::assign(Call& call) {
   }
   json.end_array();
   write_parameters(json, *set, assignments);
+  write_imported(json, *engine_.imported().published().get(), ViewerAttributes(request, viewer));
   json.field("version", set->version());
   json.end_object();
   call.respond(json_answer(200, std::move(out)));

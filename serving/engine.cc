@@ -76,6 +76,7 @@ Engine::Engine(const EngineOptions& options, const std::string& config_dir, cons
       experiments_(
           config_dir + "/experiments", [this] { return *ranking_.get(); },
           [this] { return metric_files_.current(); }),
+      imported_(config_dir + "/payload.json", [this] { return *ranking_.get(); }),
       boosting_(config_dir + "/boosting.yaml"),
       giving_rules_(config_dir + "/giving"),
       prices_(price_options(options_), make_price_law(options_.price_law)),
@@ -174,13 +175,33 @@ Status Engine::make_features() {
   return open_watch();  // reads what the features count
 }
 
+void Engine::make_ranker() {
+  ranker_ = std::make_unique<Ranker>(RankerParts{options_,
+                                                 ranking_,
+                                                 time_,
+                                                 interner_,
+                                                 *features_,
+                                                 world_,
+                                                 graduates_,
+                                                 keys_,
+                                                 retriever_,
+                                                 prices_,
+                                                 calibration_,
+                                                 *decisions_,
+                                                 metrics_,
+                                                 requests_,
+                                                 experiments_.published(),
+                                                 imported_.published(),
+                                                 *exposures_,
+                                                 values_.models(),
+                                                 &boosting_,
+                                                 &meters_});
+}
+
 Status Engine::start() {
   if (Status made = make_features(); !made.ok()) return made;
   features_->keep_cold_in(checkpoints_->store());
-  ranker_ = std::make_unique<Ranker>(
-      RankerParts{options_, ranking_, time_, interner_, *features_, world_, graduates_, keys_,
-                  retriever_, prices_, calibration_, *decisions_, metrics_, requests_,
-                  experiments_.published(), *exposures_, values_.models(), &boosting_, &meters_});
+  make_ranker();
   observers_.push_back(std::make_unique<PriceObserver>(prices_));
   observers_.push_back(std::make_unique<TotalsObserver>(totals_));
   observers_.push_back(std::make_unique<SegmentObserver>(segments_));

@@ -30,6 +30,7 @@
 #include "configs/engine_options.h"
 #include "configs/experiment_store.h"
 #include "configs/giving_reader.h"
+#include "configs/imported_flags.h"
 #include "configs/program_store.h"
 #include "features/giving.h"
 #include "features/item_totals.h"
@@ -132,6 +133,7 @@ class Engine {
   const FeatureStore& features() const { return *features_; }
   const ProgramStore& programs() const { return programs_; }
   const ExperimentStore& experiments() const { return experiments_; }
+  const ImportedFlagFile& imported() const { return imported_; }
   const BoostingSwitch& boosting() const { return boosting_; }
   ExperimentWatch& watch() { return *watch_; }
   const MetricStore& metric_files() const { return metric_files_; }
@@ -158,6 +160,7 @@ class Engine {
   Engine(const EngineOptions& options, const std::string& config_dir, const Clock& clock);
   Status open_parts(CheckpointStore::Fence fence);
   Status make_features();
+  void make_ranker();
   Status make_giving();
   void publish_giving();
   Status start();
@@ -203,6 +206,7 @@ class Engine {
   ProgramStore programs_;
   MetricStore metric_files_;
   ExperimentStore experiments_;
+  ImportedFlagFile imported_;
   BoostingSwitch boosting_;
   GivingStore giving_rules_;
   std::shared_ptr<const RankingOptions> experiments_base_;  // what they were read against

@@ -100,13 +100,19 @@ Status Engine::note_file(ConfigChange& change) {
 
 void Engine::reload_experiments() {
   const std::shared_ptr<const RankingOptions> base = ranking_.get();
-  if (experiments_base_ != base) experiments_.read_anew();  // its values are laid over others
+  if (experiments_base_ != base) {  // its values are laid over others
+    experiments_.read_anew();
+    imported_.read_anew();
+  }
   experiments_base_ = base;
   const std::string metrics = metric_files_.current()->version;
   reload(metric_files_, "metrics");
   // Guardrails name them.
   if (metrics != metric_files_.current()->version) experiments_.read_anew();
   reload(experiments_, "experiments");
+  if (imported_.reload() && !imported_.errors().empty()) {
+    std::fprintf(stderr, "payload: %s\n", joined(imported_.errors()).c_str());
+  }
   metrics_.experiments_refused.set(experiments_.errors().empty() ? 0 : 1);
 }
 

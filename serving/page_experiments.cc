@@ -16,8 +16,10 @@ uint64_t unit_hash(const AttributeView& unit) {
 
 }  // namespace
 
-void PageExperiments::begin(std::shared_ptr<const ExperimentSet> set, const RankingOptions* base) {
+void PageExperiments::begin(std::shared_ptr<const ExperimentSet> set, const RankingOptions* base,
+                            std::shared_ptr<const ImportedFlags> imported) {
   set_ = std::move(set);
+  imported_ = std::move(imported);
   options_ = base;
   shown_.clear();
   variations_.clear();
@@ -26,7 +28,8 @@ void PageExperiments::begin(std::shared_ptr<const ExperimentSet> set, const Rank
 
 void PageExperiments::assign(const AttributeSource& viewer, Millis now) {
   set_->assign(viewer, now, assignments_);
-  bool own = false;
+  const bool imports = imported_ != nullptr && imported_->sets_parameters();
+  bool own = imports;
   size_t setting = 0;  // of variations_, those that set something
   for (size_t i = 0; i < assignments_.size(); ++i) {
     const Experiment& experiment = set_->experiments()[i];
@@ -49,6 +52,7 @@ void PageExperiments::assign(const AttributeSource& viewer, Millis now) {
   }
   if (!own) return;
   own_ = *options_;
+  if (imports) imported_->apply(viewer, own_);
   set_->apply(assignments_, own_);
   options_ = &own_;
 }

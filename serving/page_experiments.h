@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "configs/experiment.h"
+#include "configs/imported_flags.h"
 #include "features/exposure_token.h"
 #include "ranking/options.h"
 #include "serving/exposure_memory.h"
@@ -27,8 +28,10 @@ class PageExperiments {
  public:
   using TokenVariations = std::array<uint32_t, kVariationsPerTokenMax>;
 
-  // Before a request: it takes part in nothing, `base` are its options.
-  void begin(std::shared_ptr<const ExperimentSet> set, const RankingOptions* base);
+  // Before a request: it takes part in nothing, `base` are its options. `imported`: whose features
+  // set parameters beneath what experiments set; nullptr: none do.
+  void begin(std::shared_ptr<const ExperimentSet> set, const RankingOptions* base,
+             std::shared_ptr<const ImportedFlags> imported = nullptr);
   // Assigns the viewer. When it throws, the request goes on as after begin().
   void assign(const AttributeSource& viewer, Millis now);
 
@@ -56,6 +59,7 @@ class PageExperiments {
   };
 
   std::shared_ptr<const ExperimentSet> set_;
+  std::shared_ptr<const ImportedFlags> imported_;
   const RankingOptions* options_ = nullptr;
   RankingOptions own_;
   std::vector<Assignment> assignments_;

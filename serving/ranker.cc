@@ -49,7 +49,7 @@ struct Ranker::Page {
         prices(parts.prices.table()),
         experiments(s.experiments),
         retriever(&parts.retriever) {
-    experiments.begin(parts.experiments.get(), base.get());
+    experiments.begin(parts.experiments.get(), base.get(), parts.imported.get());
   }
 
   Scratch& scratch;
@@ -152,7 +152,7 @@ Slate Ranker::rank_aside(RankCall& call, const RankSide& side) {
   page.graduates = side.graduates;
   page.prices = side.prices;
   page.retriever = side.retriever;
-  page.experiments.begin(side.experiments, page.base.get());
+  page.experiments.begin(side.experiments, page.base.get(), parts_.imported.get());
   look_up(call, page, true);
   page.insertions = parts_.features.frequency().recent(call.request.user_id, call.request.now);
   return rank(call.request, page.context(parts_, call.request), page.scratch.rank);
@@ -194,7 +194,7 @@ void Ranker::join_experiments(const RankRequest& request, Page& page) {
   try {
     page.experiments.assign(ViewerAttributes(request, page.viewer), request.now);
   } catch (const std::exception&) {
-    page.experiments.begin(parts_.experiments.get(), page.base.get());
+    page.experiments.begin(parts_.experiments.get(), page.base.get(), nullptr);
     page.experiments_failed = true;
   }
 }

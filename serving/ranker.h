@@ -18,6 +18,7 @@
 #include "configs/boosting_switch.h"
 #include "configs/engine_options.h"
 #include "configs/experiment.h"
+#include "configs/imported_flags.h"
 #include "features/exposure_token.h"
 #include "features/feature_store.h"
 #include "models/calibration.h"
@@ -55,6 +56,7 @@ struct RankerParts {
   Metrics& metrics;
   TrafficBook& requests;
   const Published<ExperimentSet>& experiments;
+  const Published<ImportedFlags>& imported;
   ExposureBook& exposures;
   ValueModels values{};
   const BoostingSwitch* boosting = nullptr;  // nullptr: on

@@ -366,6 +366,64 @@ class TimeTest(EngineTest):
             self.assertEqual(answer["experiments"][0]["reason"], reason)
 
 
+class ImportedTest(Experiments):
+    """payload.json beside engine.yaml: features of another system."""
+    FILES = {"boost": BOOST}
+
+    def put_payload(self, features):
+        path = self.engine.config_dir / "payload.json"
+        part = path.with_suffix(".part")
+        part.write_text(features if isinstance(features, str)
+                        else json.dumps({"features": features}), encoding="utf-8")
+        part.rename(path)
+
+    def assigned(self, user):
+        return self.engine.expect(200, "POST", "/v1/assign", {"user_id": user}).json
+
+    def listed(self):
+        return self.engine.expect(200, "GET", "/v1/experiments").json
+
+    def test_its_features_are_evaluated_and_set_parameters_beneath_ours(self):
+        self.assertEqual(self.assigned("u")["features"], {})
+        quiet = {"defaultValue": None, "rules": [
+            {"condition": {"user_id": {"$in": [OUTSIDE[0], *CONTROL]}}, "force": 0}]}
+        self.put_payload({"ranking.insertions_max": quiet, "colour": {
+            "defaultValue": "red", "rules": [
+                {"key": "colours", "hashAttribute": "user_id", "hashVersion": 2,
+                 "variations": ["green", "blue"]}]}})
+        self.engine.wait_until(lambda: self.listed()["imported_parameters"])
+        self.assertEqual(self.listed()["imported_parameters"], ["ranking.insertions_max"])
+        for user in OUTSIDE[:2]:
+            features = self.assigned(user)["features"]
+            expected = "green" if bucket("colours", user) < 0.5 else "blue"
+            self.assertEqual((features["colour"]["value"], features["colour"]["source"]),
+                             (expected, "experiment"))
+        self.assertEqual(self.inserted(OUTSIDE[0]), 0)
+        self.assertGreater(self.inserted(OUTSIDE[1]), 0)
+        self.assertEqual(self.inserted(NONE[0]), 0)     # by our own experiment
+        self.assertEqual(self.inserted(CONTROL[0]), 0)  # ours says nothing for these
+        (self.engine.config_dir / "payload.json").unlink()
+        self.engine.wait_until(lambda: not self.listed()["imported_parameters"])
+        self.assertGreater(self.inserted(OUTSIDE[0]), 0)
+        self.assertEqual(self.assigned("u")["features"], {})
+
+    def test_what_is_broken_in_it_is_said_and_disturbs_nothing(self):
+        self.put_payload({"ranking.insertions_max": {"defaultValue": 10 ** 9},
+                          "good": {"defaultValue": 7},
+                          "bad": {"defaultValue": 1, "rules": [
+                              {"condition": {"a": {"$regex": "("}}, "force": 2}]}})
+        self.engine.wait_until(lambda: self.listed()["errors"])
+        errors = "\n".join(self.listed()["errors"])
+        self.assertIn("/features/ranking.insertions_max", errors)
+        self.assertEqual(self.assigned("u")["features"]["good"]["value"], 7)
+        self.put_payload("{")
+        self.engine.wait_until(lambda: "/features" not in "\n".join(self.listed()["errors"]))
+        self.assertEqual(self.assigned("u")["features"]["good"]["value"], 7)  # the last good one
+        self.assertGreater(self.inserted(OUTSIDE[0]), 0)
+        (self.engine.config_dir / "payload.json").unlink()
+        self.engine.wait_until(lambda: not self.listed()["errors"])
+
+
 class BrokenStartTest(unittest.TestCase):
     def test_an_engine_that_finds_nothing_readable_starts_and_says_that_it_goes_without(self):
         engine = Engine(start=False)
