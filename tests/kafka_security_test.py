@@ -2,6 +2,7 @@
 """TLS, SASL PLAIN and SCRAM between the engine and a real broker, and what is said when they fail.
 Fails, not skips, without a broker. Run: python3 tests/kafka_security_test.py"""
 
+import re
 import socket
 import subprocess
 import tempfile
@@ -102,12 +103,17 @@ class Security(unittest.TestCase):
         self.assertEqual(engine.rank(["g1"])["items"][0]["item_id"], "g1")
         self.assertEqual(engine.stop(), 0)
 
-    def refused(self, engine):
-        engine.settings["kafka.open_timeout_ms"] = 1500
-        with self.assertRaises(AssertionError) as refused:
-            engine.start()
-        engine.process.stdout.close()
-        return str(refused.exception)
+    def refused(self, engine, why):
+        """What an engine says that does not start. A busy machine may give up on the connection
+        before anybody has said what is wrong with it: then it waits longer."""
+        for engine.settings["kafka.open_timeout_ms"] in (1_500, 6_000, 20_000):
+            with self.assertRaises(AssertionError) as refused:
+                engine.start()
+            engine.process.stdout.close()
+            said = str(refused.exception)
+            if re.search(why, said):
+                return said
+        self.fail(said)
 
     def silent_about(self, secret, engine, *texts):
         """The secret stands in its own file alone."""
@@ -121,10 +127,10 @@ class Security(unittest.TestCase):
     def test_a_broker_of_an_unknown_authority_is_refused(self):
         engine = self.engine("SASL_SSL", SECRET, kafka__sasl_mechanism="PLAIN")
         engine.settings["kafka.ssl_ca_location"] = f"{KEYS}/stranger.crt"
-        self.assertIn("certificate verify failed", self.refused(engine))
+        self.refused(engine, "certificate verify failed")
 
     def test_an_engine_without_a_certificate_is_refused_where_one_is_asked_for(self):
-        self.assertRegex(self.refused(self.engine("SSL")), r"kafka: localhost:\d+: .*SSL")
+        self.refused(self.engine("SSL"), r"kafka: localhost:\d+: .*SSL")
 
     def test_sasl_plain(self):
         engine = self.engine("SASL_SSL", SECRET, kafka__sasl_mechanism="PLAIN")
@@ -143,14 +149,13 @@ class Security(unittest.TestCase):
             with self.subTest(mechanism):
                 wrong = "wrong-secret-5d2e"
                 engine = self.engine("SASL_SSL", wrong, kafka__sasl_mechanism=mechanism)
-                said = self.refused(engine)
-                self.assertRegex(said, "(?i)authentication failed|invalid username or password")
+                said = self.refused(
+                    engine, "(?i)authentication failed|invalid username or password")
                 self.silent_about(wrong, engine, said)
 
     def test_a_mechanism_that_librdkafka_does_not_know_is_an_error_of_the_setting(self):
         engine = self.engine("SASL_SSL", SECRET, kafka__sasl_mechanism="CRAM-MD5")
-        said = self.refused(engine)
-        self.assertIn("kafka: ", said)
+        said = self.refused(engine, "kafka: ")
         self.silent_about(SECRET, engine, said)
 
 

@@ -108,7 +108,18 @@ function shanhuoTopics(prefix, partitions) {
 // Waits until the broker knows them: kafkajs's own waiting gives up where a broker that is busy
 // has made them and does not say so yet.
 async function createTopics(admin, topics) {
-  await admin.createTopics({ topics, waitForLeaders: false });
+  for (let tries = 1; ; ++tries) {
+    try {
+      await admin.createTopics({ topics, waitForLeaders: false });
+      break;
+    } catch (error) {
+      // A broker that has just started answers before its controller counts it.
+      const early = error.errors?.every(({ type }) =>
+        ["INVALID_REPLICATION_FACTOR", "TOPIC_ALREADY_EXISTS"].includes(type));
+      if (!early || tries === 100) throw error;
+      await new Promise((done) => setTimeout(done, 200));
+    }
+  }
   const names = topics.map(({ topic: name }) => name);
   for (;;) {
     try {
