@@ -344,6 +344,21 @@ void print_parts(World& world) {
       }));
 }
 
+void print_results(World& world) {
+  ExperimentTally tally({.viewers_max = viewers_total()});
+  const TrialCounts one{1};  // impression
+  const auto work = [&](const Interaction& event) {
+    const uint64_t viewer = hash64(event.user_id);
+    if (tally.knows(viewer)) tally.add(viewer, event.ts, one);
+  };
+  row("results, with nobody in an experiment", part_ns(world, work));
+  for (size_t i = 0; i < viewers_total(); ++i) {
+    tally.expose(hash64(viewer_name(i)), {"a", "more", 1, Millis(kStartMs)},
+                 [] { return ViewerRates(); });
+  }
+  row("results, with every viewer in one", part_ns(world, work));
+}
+
 void figure(const char* name, const Whole& whole, int target) {
   std::printf("figure %-24s %9.0f events/s (target %d; %.0f bytes each)\n", name, 1e9 / whole.ns,
               target, whole.bytes);
@@ -376,6 +391,7 @@ void run() {
   row("decode JSON", decode_ns(world, ContentType::kJson));
   row("decode protobuf", decode_ns(world, ContentType::kProtobuf));
   print_parts(world);
+  print_results(world);
 }
 
 }  // namespace
